@@ -1,0 +1,67 @@
+"""The seam: the verbs that differ between TensorFlow, PyTorch and JAX, with one meaning each.
+
+`value_and_grad(fn, variables)`  `fn() -> (loss, aux)`; returns `(aux, gradients)` for the named variables.
+`input_gradient(fn, x)`          `(fn(x), gradient of sum(fn(x)) by x)`, differentiable once more.
+`apply_gradients(optimizer, gradients, variables)`  one optimizer step.
+`maybe(condition, fn)`           runs the stateful `fn` when the condition holds, also inside a compiled step.
+`value_if(condition, fn)`        the scalar `fn()` when the condition holds, else 0; differentiable.
+`forward(network, x, training)`  the network's output; a shorter way to it where a backend needs one.
+`no_grad()`                      a context in which nothing is recorded for differentiation.
+`replicas()`                     the number of replicas that share a batch.
+`TrainStep`                      adapts `stateful_step(data)` to the Trainer's `train_step`.
+"""
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    from kgan._backend.tensorflow import (
+        TrainStep,
+        apply_gradients,
+        forward,
+        input_gradient,
+        maybe,
+        no_grad,
+        replicas,
+        value_and_grad,
+        value_if,
+    )
+elif keras.backend.backend() == "torch":
+    from kgan._backend.torch import (
+        TrainStep,
+        apply_gradients,
+        forward,
+        input_gradient,
+        maybe,
+        no_grad,
+        replicas,
+        value_and_grad,
+        value_if,
+    )
+elif keras.backend.backend() == "jax":
+    from kgan._backend.jax import (
+        TrainStep,
+        apply_gradients,
+        forward,
+        input_gradient,
+        maybe,
+        no_grad,
+        replicas,
+        value_and_grad,
+        value_if,
+    )
+else:
+    raise ImportError(
+        f"the Keras backend must be tensorflow, jax or torch, got {keras.backend.backend()}"
+    )
+
+__all__ = [
+    "TrainStep",
+    "apply_gradients",
+    "forward",
+    "input_gradient",
+    "maybe",
+    "no_grad",
+    "replicas",
+    "value_and_grad",
+    "value_if",
+]

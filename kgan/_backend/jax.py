@@ -1,0 +1,111 @@
+"""The seam for JAX: the stateful step runs in a scope that binds every variable of the train state.
+
+A nested scope does not read through to its parent, so each verb passes the full mapping on and
+writes the new values back into the scope around it (keras-team/keras#18881).
+"""
+
+import contextlib
+
+import jax
+import keras
+
+no_grad = contextlib.nullcontext
+
+# Every variable that the running train step carries; empty outside a step.
+_carried = []
+
+
+def _run(fn, variables, values):
+    """`fn()` with `variables` bound to `values`: its result, and the values after it."""
+    with keras.StatelessScope(state_mapping=zip(variables, values)) as scope:
+        result = fn()
+    return result, [scope.get_current_value(variable) for variable in variables]
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values):
+        variable.assign(value)
+
+
+def _values(variables):
+    return [variable.value for variable in variables]
+
+
+def value_and_grad(fn, variables):
+    mine = {id(variable) for variable in variables}  # `variable in list` would compare values
+    rest = [variable for variable in _carried if id(variable) not in mine]
+
+    def pure(own, other):
+        (loss, aux), new = _run(fn, variables + rest, own + other)
+        return loss, (aux, new[len(own) :])
+
+    gradients, (aux, new) = jax.grad(pure, has_aux=True)(_values(variables), _values(rest))
+    _assign(rest, new)
+    return aux, gradients
+
+
+def input_gradient(fn, x):
+    def pure(x, state):
+        y, new = _run(lambda: fn(x), _carried, state)
+        return y.sum(), (y, new)
+
+    gradient, (y, new) = jax.grad(pure, has_aux=True)(x, _values(_carried))
+    _assign(_carried, new)
+    return y, gradient
+
+
+def apply_gradients(optimizer, gradients, variables):
+    # `apply` of a LossScaleOptimizer assigns inside a cond, which a scope cannot see.
+    trainable, state = optimizer.stateless_apply(
+        _values(optimizer.variables), gradients, _values(variables)
+    )
+    _assign(variables + optimizer.variables, trainable + state)
+
+
+def maybe(condition, fn):
+    new = jax.lax.cond(
+        condition,
+        lambda state: _run(fn, _carried, state)[1],
+        lambda state: state,
+        _values(_carried),
+    )
+    _assign(_carried, new)
+
+
+def value_if(condition, fn):
+    value, new = jax.lax.cond(
+        condition,
+        lambda state: _run(fn, _carried, state),
+        lambda state: (0.0, state),
+        _values(_carried),
+    )
+    _assign(_carried, new)
+    return value
+
+
+def forward(network, x, training):
+    return network(x, training=training)
+
+
+def replicas():
+    return 1
+
+
+class TrainStep:
+    """The Trainer's pure `train_step(state, data)` around the stateful one."""
+
+    def train_step(self, state, data):
+        groups = (
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.optimizer.variables,
+            self.metrics_variables,
+        )
+        _carried[:] = [variable for group in groups for variable in group]
+        try:
+            values = [value for part in state for value in part]
+            logs, new = _run(lambda: self.stateful_step(data), list(_carried), values)
+        finally:
+            _carried.clear()
+        remaining = iter(new)
+        return logs, tuple([next(remaining) for _ in group] for group in groups)

@@ -1,0 +1,55 @@
+"""The seam for TensorFlow: gradient tapes over variables, one `tf.function` around the step."""
+
+import contextlib
+
+import tensorflow as tf
+
+no_grad = contextlib.nullcontext
+
+
+def value_and_grad(fn, variables):
+    values = [variable.value for variable in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        loss, aux = fn()
+    return aux, tape.gradient(loss, values)
+
+
+def input_gradient(fn, x):
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = fn(x)
+    # The gradient of a tensor is that of its sum.
+    return y, tape.gradient(y, x)
+
+
+def apply_gradients(optimizer, gradients, variables):
+    optimizer.apply(gradients, variables)
+
+
+def maybe(condition, fn):
+    # Not inside tf.distribute replicas: there `apply` needs merge_call, which a cond forbids.
+    def branch():
+        fn()
+        return 0
+
+    tf.cond(condition, branch, lambda: 0)
+
+
+def value_if(condition, fn):
+    return tf.cond(condition, fn, lambda: 0.0)
+
+
+def forward(network, x, training):
+    return network(x, training=training)
+
+
+def replicas():
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+class TrainStep:
+    """The Trainer's `train_step` is the stateful step itself."""
+
+    def train_step(self, data):
+        return self.stateful_step(data)

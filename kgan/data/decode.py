@@ -1,0 +1,170 @@
+"""From the bytes of an image file to uint8 pixels of one size: every rule about modes, sizes and crops."""
+
+import dataclasses
+import io
+import struct
+import zlib
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from kgan.errors import DataError
+
+# Changing any rule below must change this number: decoded pixels are cached under it.
+POLICY = 1
+
+# Nothing else is tried: EPS starts Ghostscript, and a data set from a hub is not to be trusted with that.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
+)
+
+_GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+# What PIL's readers raise on damaged files, besides its own OSErrors.
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What every image becomes.
+
+    Args:
+        height: pixels, at least 1.
+        width: pixels, at least 1.
+        channels: 1 (grey) or 3 (RGB).
+        upscale: whether smaller images are enlarged, instead of being an error.
+        same_size: whether an image of another size is an error, instead of being resized.
+        same_kind: whether grey among colour (or colour among grey) is an error, instead of being converted.
+    """
+
+    height: int
+    width: int
+    channels: int
+    upscale: bool = False
+    same_size: bool = False
+    same_kind: bool = False
+
+    @property
+    def shape(self):
+        return self.height, self.width, self.channels
+
+
+def open_image(file, name):
+    """Reads one image file, upright according to its EXIF orientation.
+
+    Args:
+        file: the bytes of the file, or its path.
+        name: how an error calls the image.
+
+    Returns:
+        A loaded PIL image in the mode of the file (the first frame of an animation).
+
+    Raises:
+        DataError: the file is no image of a known format, or it is damaged.
+    """
+    PIL.Image.init()
+    formats = [name for name in FORMATS if name in PIL.Image.OPEN]
+    try:
+        image = PIL.Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=formats)
+        image.load()
+        return PIL.ImageOps.exif_transpose(image)
+    except PIL.UnidentifiedImageError:
+        raise DataError(f"{name} is not an image: its content is none of {', '.join(FORMATS)}") from None
+    except PIL.Image.DecompressionBombError as error:
+        raise DataError(f"{name} is too large: {_line(error)}") from None
+    except _DAMAGED as error:
+        raise DataError(f"{name} is damaged or unreadable: {_line(error)}") from None
+
+
+def is_grey(image):
+    """Whether a PIL image counts as grey: by its mode, not by its pixels."""
+    return image.mode in _GREY
+
+
+def to_pixels(image, target, name):
+    """Converts, crops and resizes one image.
+
+    Transparent images are laid on white, 16-bit grey is divided by 257 and rounded, other modes (CMYK,
+    palette, ...) become RGB as PIL converts them (colour profiles are ignored). Grey from colour is ITU-R
+    601-2 luma; colour from grey repeats the channel. The largest centred part with the target's aspect ratio
+    is kept and resized to the target in one pass: Lanczos (antialiased) when it shrinks, bicubic when it grows.
+
+    Args:
+        image: a loaded PIL image.
+        target: a `Target`.
+        name: how an error calls the image.
+
+    Returns:
+        uint8 array of shape `target.shape`.
+
+    Raises:
+        DataError: the image breaks a rule of the target.
+
+    Example:
+
+    >>> to_pixels(PIL.Image.new("RGB", (40, 20), "red"), Target(8, 8, 3), "a red image")[0, 0]
+    array([255,   0,   0], dtype=uint8)
+    """
+    _check(image, target, name)
+    image = _flat(image, "L" if target.channels == 1 else "RGB", name)
+    size = (target.width, target.height)
+    if image.size != size:
+        scale = max(target.width / image.width, target.height / image.height)
+        width, height = target.width / scale, target.height / scale
+        left, top = (image.width - width) / 2, (image.height - height) / 2
+        sampling = PIL.Image.Resampling.BICUBIC if scale > 1 else PIL.Image.Resampling.LANCZOS
+        image = image.resize(size, sampling, box=(left, top, left + width, top + height))
+    return np.asarray(image, dtype=np.uint8).reshape(target.shape)
+
+
+def _check(image, target, name):
+    grey = is_grey(image)
+    if target.same_kind and grey != (target.channels == 1):
+        kind, others = ("grey", "colour") if grey else ("colour", "grey")
+        raise DataError(
+            f"{name} is {kind} (mode {image.mode}) in a data set whose first image is {others}: "
+            "pass channels=1 or channels=3 to convert all images"
+        )
+    height, width = image.height, image.width
+    if target.same_size and (height, width) != (target.height, target.width):
+        raise DataError(
+            f"{name} is {height}x{width} in a data set whose first image is {target.height}x{target.width} "
+            "(height x width): pass image_size to resize all images"
+        )
+    if not target.upscale and (height < target.height or width < target.width):
+        raise DataError(
+            f"{name} is {height}x{width}, smaller than the image_size {target.height}x{target.width} "
+            "(height x width): ask for a smaller size or pass upscale=True"
+        )
+
+
+def _flat(image, mode, name):
+    """Any PIL image as 8-bit grey ("L") or "RGB", without transparency."""
+    if image.mode in _DEEP:
+        image = _eight_bits(image, name)
+    elif image.mode == "F":
+        raise DataError(f"{name} has float pixels (mode F), which have no stated range: store 8 or 16 bits")
+    try:
+        if image.has_transparency_data:
+            layer = image.convert("RGBA")
+            image = PIL.Image.alpha_composite(PIL.Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+        return image if image.mode == mode else image.convert(mode)
+    except ValueError as error:
+        raise DataError(f"{name} has mode {image.mode}, which does not convert to {mode}: {_line(error)}") from None
+
+
+def _eight_bits(image, name):
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise DataError(
+            f"{name} has grey values from {values.min()} to {values.max()}: at most 16 bits (0 to 65535) are read"
+        )
+    # 65535 = 255 * 257, so this maps both ends exactly and rounds to the nearest level.
+    return PIL.Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def _line(error):
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,66 @@
+"""Means of the logged values of an epoch, and the first step at which one was not finite."""
+
+import keras
+import numpy as np
+from keras import ops
+
+_NEVER = 2**31 - 1
+
+
+class LogMeans(keras.metrics.Metric):
+    """Averages named scalars over an epoch, all of them in one vector.
+
+    One vector costs a handful of operations per step where a `keras.metrics.Mean` for each name costs
+    that many for each; nothing is read back before the Trainer asks for results.
+
+    Args:
+        names: the names of the scalars.
+    """
+
+    def __init__(self, names, name="logs"):
+        super().__init__(name=name, dtype="float32")
+        self.names = tuple(names)
+        size = (len(self.names),)
+        self.total = self.add_variable(size, "zeros", name="total")
+        self.count = self.add_variable(size, "zeros", name="count")
+        self.first_bad = self.add_variable(
+            size, keras.initializers.Constant(_NEVER), dtype="int32", name="first_bad"
+        )
+
+    def record(self, logs, step):
+        """Adds one value for each name in `logs`.
+
+        Args:
+            logs: dict from name to a scalar, or to a pair (scalar, weight) when the value counts in
+                part of the steps only, as a lazy penalty's does.
+            step: the number of this train step, kept where a value is not finite.
+        """
+        pairs = [logs.get(name, (0.0, 0.0)) for name in self.names]
+        pairs = [pair if isinstance(pair, tuple) else (pair, 1.0) for pair in pairs]
+        values = ops.stack([ops.cast(value, "float32") for value, _ in pairs])
+        if all(isinstance(weight, float) for _, weight in pairs):
+            weights = ops.convert_to_tensor(np.array([weight for _, weight in pairs], "float32"))
+        else:
+            weights = ops.stack([ops.cast(weight, "float32") for _, weight in pairs])
+        self.total.assign(self.total + values * weights)
+        self.count.assign(self.count + weights)
+        here = ops.where(ops.isfinite(values), _NEVER, ops.cast(step, "int32"))
+        self.first_bad.assign(ops.minimum(self.first_bad, here))
+
+    def update_state(self, logs, step):
+        self.record(logs, step)
+
+    def result(self):
+        means = self.total / ops.maximum(self.count, 1e-9)
+        return {name: means[i] for i, name in enumerate(self.names)}
+
+    def reset_state(self):
+        # first_bad stays: it tells of the whole training.
+        self.total.assign(ops.zeros(self.total.shape))
+        self.count.assign(ops.zeros(self.count.shape))
+
+    def first_non_finite(self):
+        """The (name, step) of the earliest non-finite value, or `None`."""
+        steps = ops.convert_to_numpy(self.first_bad.value)
+        index = int(np.argmin(steps))
+        return None if steps[index] == _NEVER else (self.names[index], int(steps[index]))

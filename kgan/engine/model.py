@@ -1,0 +1,427 @@
+"""The base of every system: players, their updates, and one step for three backends."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from kgan import _backend, latents
+from kgan.engine.average import MovingAverage
+from kgan.engine.logs import LogMeans
+from kgan.engine.players import PlayerOptimizers
+from kgan.errors import CheckpointError, UsageError
+from kgan.types import to_uint8
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A published configuration.
+
+    Args:
+        description: one line: what it is and where it was published.
+        build: returns the system's constructor arguments.
+        training: returns `compile`'s arguments: `optimizer`, `loss`, `penalties`.
+        batch_size: the published batch size, in images.
+    """
+
+    description: str
+    build: Callable[..., dict[str, Any]]
+    training: Callable[[], dict[str, Any]]
+    batch_size: int = 64
+
+
+class _DataEpoch(keras.callbacks.Callback):
+    """Tells a data set which epoch begins, so that its order depends on nothing else."""
+
+    async_safe = True
+
+    def __init__(self, data):
+        super().__init__()
+        self.data = data
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.data.set_epoch(epoch)
+
+
+class AdversarialModel(_backend.TrainStep, keras.Model):
+    """A game of several players, trained by `fit` on TensorFlow, JAX and PyTorch.
+
+    A subclass names its networks in `players`, describes one round in `adversarial_step` by calls of
+    `update`, and says what a sample is made of in `sampling_inputs` and `sampling_network`. All of it
+    is written in `keras.ops`. Whatever changes in training lives in Keras variables, so saving and
+    resuming is exact.
+
+    Args:
+        average: a `MovingAverage` of the sampling network's weights, or `None`.
+        preset: the name of the published configuration that `compile` takes its defaults from.
+        seed: int, seeds the noise that the training draws.
+    """
+
+    presets: ClassVar[dict[str, Preset]] = {}
+    extra_logs: ClassVar[tuple[str, ...]] = ()
+    data_range: tuple[float, float] = (-1.0, 1.0)
+
+    def __init__(self, *, average=None, preset=None, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        if preset is not None and preset not in self.presets:
+            raise UsageError(f"preset must be one of {sorted(self.presets)}, got {preset!r}")
+        self.preset = preset
+        self.seed = seed
+        self.average = average
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.loss_function = None
+        self.penalties = ()
+        self.logs = None
+
+    # -- what a system says of itself
+
+    def players(self):
+        """Dict from each player's name to its list of networks; no network plays twice."""
+        raise NotImplementedError(f"{type(self).__name__} must define players()")
+
+    def adversarial_step(self, batch):
+        """One round of the game on a batch from `fit`, made of `update` calls."""
+        raise NotImplementedError(f"{type(self).__name__} must define adversarial_step()")
+
+    def default_training(self):
+        """The defaults of `compile`: a dict with `optimizer`, `loss` and `penalties`."""
+        raise NotImplementedError(f"{type(self).__name__} must define default_training() or presets")
+
+    def sampled_network(self):
+        """The network that makes samples, before any averaging."""
+        return self.generator
+
+    def sampling_inputs(self):
+        """The `kgan.types.Input`s of the sampling network."""
+        raise NotImplementedError(f"{type(self).__name__} must define sampling_inputs()")
+
+    # -- construction
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """Builds a published configuration, whose training settings `compile()` then uses.
+
+        Args:
+            name: a key of `presets`.
+            **overrides: constructor arguments that replace the preset's.
+
+        Raises:
+            UsageError: no such preset.
+        """
+        if name not in cls.presets:
+            raise UsageError(f"{cls.__name__} has the presets {sorted(cls.presets)}, got {name!r}")
+        return cls(**{**cls.presets[name].build(), **overrides}, preset=name)
+
+    def finish(self):
+        """Ends a subclass's constructor: starts the average, marks the model as built."""
+        if self.average is not None:
+            self.average.attach(self.sampled_network())
+        self.built = True
+
+    # -- training
+
+    def compile(self, optimizer=None, loss=None, penalties=None, **kwargs):
+        """Sets the optimizers and losses; without arguments, the published ones.
+
+        Args:
+            optimizer: dict from each player's name to a Keras optimizer, one optimizer or its name for
+                every player alike, or `None`.
+            loss: a `kgan.losses.AdversarialLoss`, or `None`.
+            penalties: list of `kgan.losses.Penalty`, or `None`.
+            **kwargs: `run_eagerly`, `jit_compile`, `steps_per_execution` of `keras.Model.compile`.
+
+        Raises:
+            UsageError: players are not those of the system, or the backend lacks an option.
+        """
+        if optimizer is None or loss is None or penalties is None:
+            published = self.presets[self.preset].training() if self.preset else self.default_training()
+            optimizer = published["optimizer"] if optimizer is None else optimizer
+            loss = published["loss"] if loss is None else loss
+            penalties = published.get("penalties", ()) if penalties is None else penalties
+        self._check_compile(kwargs)
+        self.loss_function = loss
+        self.penalties = list(penalties)
+        self._check_penalties()
+        networks = self.players()
+        partition = {
+            player: [weight for network in group for weight in network.trainable_weights]
+            for player, group in networks.items()
+        }
+        # Found once: walking the layers for their losses in each step costs more than a small network.
+        self._regularized = {
+            player: [(weight.regularizer, weight) for weight in weights if weight.regularizer is not None]
+            for player, weights in partition.items()
+        }
+        optimizer = self._player_optimizers(optimizer, partition)
+        float16 = [p for p, group in networks.items() if any(_uses_float16(n) for n in group)]
+        super().compile(optimizer=optimizer, auto_scale_loss=False, **kwargs)
+        optimizer.bind(partition, scaled=float16)
+        for penalty in self.penalties:
+            penalty.build(self)
+        names = [f"{player}_loss" for player in partition] + [penalty.name for penalty in self.penalties]
+        self.logs = LogMeans([*names, *self.extra_logs])
+
+    def _check_compile(self, options):
+        if keras.backend.backend() != "torch":
+            return
+        if options.get("jit_compile") is True:
+            raise UsageError(
+                "jit_compile must be False on the torch backend, got True: torch.compile cannot "
+                "differentiate twice and is slower here than the eager step"
+            )
+        if options.get("steps_per_execution", 1) != 1:
+            raise UsageError(
+                "steps_per_execution must be 1 on the torch backend, whose steps are eager, "
+                f"got {options['steps_per_execution']}"
+            )
+
+    def _check_penalties(self):
+        names = [penalty.name for penalty in self.penalties]
+        if len(set(names)) < len(names):
+            raise UsageError(f"penalties must have different names, got {names}")
+        for penalty in self.penalties:
+            networks = self.players().get(penalty.player)
+            if networks is None:
+                raise UsageError(
+                    f"penalty {penalty.name} acts on the player {penalty.player}, "
+                    f"the players are {sorted(self.players())}"
+                )
+            for network in networks:
+                penalty.check(network)
+
+    @staticmethod
+    def _player_optimizers(optimizer, partition):
+        if isinstance(optimizer, PlayerOptimizers):
+            return optimizer
+        if not isinstance(optimizer, dict):
+            config = keras.optimizers.serialize(keras.optimizers.get(optimizer))
+            optimizer = {player: keras.optimizers.deserialize(config) for player in partition}
+        return PlayerOptimizers(optimizer)
+
+    def fit(self, x=None, *args, callbacks=None, **kwargs):
+        """Trains as `keras.Model.fit` does; kgan's data sets are told the epoch, so order is exact.
+
+        Raises:
+            UsageError: the images do not have the shape that the model makes.
+        """
+        self._check_images(x)
+        if hasattr(x, "set_epoch"):
+            callbacks = [_DataEpoch(x), *(callbacks or [])]
+        return super().fit(x, *args, callbacks=callbacks, **kwargs)
+
+    def _check_images(self, data):
+        shape = getattr(data, "image_shape", None)
+        if shape is None and isinstance(data, np.ndarray):
+            shape = data.shape[1:]
+        if shape is not None and tuple(shape) != tuple(self.image_shape):
+            made, given = ("x".join(map(str, s)) for s in (self.image_shape, shape))
+            raise UsageError(f"images must be {made} for this model, got {given}")
+
+    def stateful_step(self, data):
+        """One round, the count of rounds, and the means of the logs so far."""
+        if isinstance(data, tuple | list) and len(data) == 1:
+            data = data[0]
+        self.adversarial_step(keras.tree.map_structure(ops.convert_to_tensor, data))
+        self.optimizer.iterations.assign_add(1)
+        return self.get_metrics_result()
+
+    def gradients(self, player, loss_fn):
+        """The player's gradients of `loss_fn() -> (loss, logs)`; the logs are recorded."""
+        optimizer = self.optimizer.players[player]
+
+        def scaled():
+            loss, logs = loss_fn()
+            for regularizer, weight in self._regularized[player]:
+                loss = loss + regularizer(weight)
+            loss = optimizer.scale_loss(loss)
+            return (loss / _backend.replicas() if _backend.replicas() > 1 else loss), logs
+
+        logs, gradients = _backend.value_and_grad(scaled, self.optimizer.partition[player])
+        with _backend.no_grad():
+            self.logs.record(logs, self.optimizer.iterations)
+        return gradients
+
+    def apply_gradients(self, player, gradients):
+        """One step of the player's own optimizer, on its own variables."""
+        _backend.apply_gradients(
+            self.optimizer.players[player], gradients, self.optimizer.partition[player]
+        )
+
+    def update(self, player, loss_fn):
+        """Differentiates `loss_fn() -> (loss, logs)` by one player's variables and moves them alone."""
+        self.apply_gradients(player, self.gradients(player, loss_fn))
+
+    def run_network(self, network, x, training=True):
+        """The network's output, by the backend's shortest way."""
+        return _backend.forward(network, x, training)
+
+    def penalized_scores(self, player, critic, real, fake):
+        """Scores of both batches and the sum of the player's penalties, sharing forward passes.
+
+        A penalty of every step at the reals or fakes reuses the score that the loss needs anyway.
+
+        Returns:
+            `(real scores, fake scores, weighted penalty, logs)`.
+        """
+        penalties = [penalty for penalty in self.penalties if penalty.player == player]
+        shared = {p.point for p in penalties if p.interval == 1 and p.point in ("real", "fake")}
+        scores, slopes = {}, {}
+        for point, images in (("real", real), ("fake", fake)):
+            if point in shared:
+                scores[point], slopes[point] = _backend.input_gradient(critic, images)
+            else:
+                scores[point] = critic(images)
+        total, logs = 0.0, {}
+        for penalty in penalties:
+            if penalty.interval == 1 and penalty.point in slopes:
+                value = penalty.from_gradient(slopes[penalty.point])
+                logs[penalty.name] = value
+            else:
+                value, logs[penalty.name] = self._lazy(penalty, critic, real, fake)
+            total = total + value
+        return scores["real"], scores["fake"], total, logs
+
+    def _lazy(self, penalty, critic, real, fake):
+        """A penalty's contribution in this step, and its log entry."""
+        seed = self.seed_generator
+        if penalty.interval == 1:
+            value = penalty(critic, real, fake, seed=seed)
+            return value, value
+        # Every n-th update of the player, n times the weight: the time average stays the same.
+        updates = self.optimizer.players[penalty.player].iterations
+        active = ops.equal(ops.mod(updates, penalty.interval), 0)
+        value = _backend.value_if(active, lambda: penalty(critic, real, fake, seed=seed))
+        return penalty.interval * value, (value, ops.cast(active, "float32"))
+
+    def first_non_finite(self):
+        """The (player, step) at which a loss first was not finite, or `None`."""
+        found = None if self.logs is None else self.logs.first_non_finite()
+        if found is None:
+            return None
+        name, step = found
+        players = {penalty.name: penalty.player for penalty in self.penalties}
+        return players.get(name, name.removesuffix("_loss")), step
+
+    @property
+    def metrics(self):
+        return [] if self.logs is None else [self.logs]
+
+    # -- sampling
+
+    def sampling_network(self):
+        """The network that makes samples: the average where there is one."""
+        return self.sampled_network() if self.average is None else self.average.network
+
+    def generate(self, inputs, batch_size=64):
+        """Runs the sampling network in inference mode.
+
+        Args:
+            inputs: dict from each name of `sampling_inputs` to an array `[n, ...]`.
+            batch_size: images made at a time.
+
+        Returns:
+            float32 array `[n, height, width, channels]` in `data_range`.
+        """
+        inputs = {spec.name: inputs[spec.name] for spec in self.sampling_inputs()}
+        n = len(next(iter(inputs.values())))
+        network, parts = self.sampling_network(), []
+        for start in range(0, n, batch_size):
+            part = {k: ops.convert_to_tensor(v[start : start + batch_size]) for k, v in inputs.items()}
+            with _backend.no_grad():
+                images = network(part if len(part) > 1 else next(iter(part.values())), training=False)
+            parts.append(ops.convert_to_numpy(ops.cast(images, "float32")))
+        return np.concatenate(parts)
+
+    def sample(self, n, *, seed=None, **conditions):
+        """Draws images; the same seed draws the same noise on every backend and in an exported bundle.
+
+        Args:
+            n: number of images, >= 1.
+            seed: int, or `None` for fresh noise.
+            **conditions: arrays `[n, ...]` by name for inputs that shall not be drawn.
+
+        Returns:
+            uint8 array `[n, height, width, channels]`.
+
+        Raises:
+            UsageError: n < 1, or a condition that the system does not take.
+        """
+        if n < 1:
+            raise UsageError(f"n must be >= 1, got {n}")
+        specs = self.sampling_inputs()
+        unknown = set(conditions) - {spec.name for spec in specs}
+        if unknown:
+            raise UsageError(
+                f"conditions must be among {[spec.name for spec in specs]}, got {sorted(unknown)}"
+            )
+        inputs = {**latents.draw(specs, n, seed), **{k: np.asarray(v) for k, v in conditions.items()}}
+        return to_uint8(self.display(self.generate(inputs)), self.data_range)
+
+    def display(self, images):
+        """Generated images as they are shown; a system with unbounded output scales them here."""
+        return images
+
+    def call(self, inputs, training=False):
+        return self.sampling_network()(inputs, training=False)
+
+    # -- saving
+
+    def _seeds(self):
+        return [variable for variable in self.variables if variable.name == "seed_generator_state"]
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        # Keras saves weights only: without the seeds a resumed run would draw other noise.
+        store["seeds"] = np.stack([ops.convert_to_numpy(seed.value) for seed in self._seeds()])
+
+    def load_own_variables(self, store):
+        names = list(store.keys())
+        if "seeds" not in names:
+            raise CheckpointError(f"the file holds no seeds, so it is not of a {type(self).__name__}")
+        for variable, value in zip(self._seeds(), np.array(store["seeds"]), strict=True):
+            variable.assign(value)
+        super().load_own_variables({name: store[name] for name in names if name != "seeds"})
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return None
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "optimizer": serialize(self.optimizer),
+            "loss": serialize(self.loss_function),
+            "penalties": [serialize(penalty) for penalty in self.penalties],
+            "run_eagerly": self.run_eagerly,
+            "jit_compile": self.jit_compile,
+            "steps_per_execution": self.steps_per_execution,
+        }
+
+    def compile_from_config(self, config):
+        config = dict(config)
+        for key in ("optimizer", "loss", "penalties"):
+            config[key] = keras.saving.deserialize_keras_object(config[key])
+        if keras.backend.backend() == "torch":
+            # Saved under a backend that compiles; the torch step is eager.
+            config.update(jit_compile=False, steps_per_execution=1)
+        self.compile(**config)
+
+    def get_config(self):
+        average = self.average and keras.saving.serialize_keras_object(self.average)
+        own = {"average": average, "preset": self.preset, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = {
+            key: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            if isinstance(value, dict) and "class_name" in value and key != "dtype"
+            else value
+            for key, value in config.items()
+        }
+        return cls(**config)
+
+
+def _uses_float16(network):
+    return any(layer.compute_dtype == "float16" for layer in network._flatten_layers())

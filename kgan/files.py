@@ -1,0 +1,43 @@
+"""Files appear whole or not at all: written beside their place, flushed, then renamed into it."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yields a temporary path beside `path` and renames it into place if the block succeeds.
+
+    Args:
+        path: the file or folder to be written; its parent is created. The temporary name keeps the
+            suffix, because some writers choose the format by it. A failure leaves the old one untouched.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "note.txt"
+    >>> with replacing(target) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> target.read_text()
+    'whole'
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A folder of its own on the same file system: rename is atomic there, and leftovers are recognisable.
+    beside = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = beside / path.name
+    try:
+        yield temporary
+        if temporary.is_dir():
+            if path.exists():
+                path.rename(beside / "old")
+            temporary.rename(path)
+        else:
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,88 @@
+"""Types shared by training, export and the runtime; imports numpy only."""
+
+import dataclasses
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from kgan.errors import UsageError
+
+Tensor: TypeAlias = Any  # a tensor of whichever backend runs
+Batch: TypeAlias = Any  # what a data set yields: images, or (images, labels)
+Logs: TypeAlias = dict[str, Any]  # name -> scalar
+
+DISTRIBUTIONS = ("normal", "uniform", "uniform_sqrt3", "sphere", "zeros", "label")
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """One named input of a sampling network, with the law it is drawn from.
+
+    Args:
+        name: the name in the exported graph.
+        shape: its shape without the batch axis, e.g. `(100,)`; `()` for one label per sample.
+        dtype: `"float32"`, or `"int32"` for labels.
+        distribution: `"normal"` N(0, 1); `"uniform"` U(-1, 1); `"uniform_sqrt3"` U(-sqrt 3, sqrt 3), of
+            variance 1; `"sphere"` N(0, I) scaled to unit length; `"zeros"`; or `"label"`, a class number
+            uniform in [0, num_classes).
+        description: one line for the model card.
+        num_classes: how many classes a `"label"` has; None for the others.
+
+    Raises:
+        UsageError: an unknown distribution, or `num_classes` absent from a label or given to another input.
+
+    Example:
+        >>> Input("z", (100,)).distribution
+        'normal'
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    distribution: str = "normal"
+    description: str = ""
+    num_classes: int | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        if self.distribution not in DISTRIBUTIONS:
+            names = ", ".join(DISTRIBUTIONS)
+            raise UsageError(f"distribution must be one of {names}, got {self.distribution!r}")
+        if self.distribution == "label":
+            if self.num_classes is None or self.num_classes < 1:
+                raise UsageError(f"num_classes of a label must be at least 1, got {self.num_classes}")
+        elif self.num_classes is not None:
+            raise UsageError(
+                f"num_classes is only for labels, got {self.num_classes} with {self.distribution!r}"
+            )
+
+
+def to_uint8(images, data_range=(-1.0, 1.0)):
+    """Round images to 8 bits: floor(clip((x - low) / (high - low) * 255 + 0.5, 0, 255)).
+
+    Args:
+        images: float array of any shape; values outside the range are clipped.
+        data_range: `(low, high)`, the values that become 0 and 255.
+
+    Returns:
+        A uint8 array of the same shape.
+
+    Raises:
+        UsageError: `low >= high`, integer images, or a NaN.
+
+    Example:
+        >>> to_uint8(np.array([-1.0, 0.0, 1.0, 9.0])).tolist()
+        [0, 128, 255, 255]
+    """
+    low, high = (float(v) for v in data_range)
+    if not low < high:
+        raise UsageError(f"data_range must be (low, high) with low < high, got ({low}, {high})")
+    images = np.asarray(images)
+    if images.dtype.kind in "biu":
+        raise UsageError(f"images must be floating point, got {images.dtype}")
+    images = images.astype(np.result_type(images.dtype, np.float32))
+    if np.isnan(images).any():
+        raise UsageError(f"images must not hold NaN, got {int(np.isnan(images).sum())} of them")
+    scale = 255.0 / (high - low)
+    # For [-1, 1] this is x*127.5 + 128, the conversion that published scores use (evaluation rules).
+    return np.clip(images * scale + (0.5 - low * scale), 0.0, 255.0).astype(np.uint8)
