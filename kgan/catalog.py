@@ -104,6 +104,15 @@ def parse_source(path):
         raise UsageError(f"a recipe must be valid Python, got {path}{line}: {reason}") from error
 
 
+def description(path):
+    """A recipe's docstring, read without running the file.
+
+    Args:
+        path: the recipe's file.
+    """
+    return ast.get_docstring(parse_source(path)) or ""
+
+
 def summary(path):
     """The first line of a recipe's docstring, read without running the file.
 
@@ -116,7 +125,7 @@ def summary(path):
     >>> summary(path).startswith("DCGAN")
     True
     """
-    return (ast.get_docstring(parse_source(path)) or "").partition("\n")[0]
+    return description(path).partition("\n")[0]
 
 
 def declared_settings(path):
@@ -162,9 +171,9 @@ def load(name_or_path):
     """
     path, packaged = locate(name_or_path)
     parse_source(path)
-    module = importlib.import_module(f"kgan.recipes.{path.stem}") if packaged else _run_file(path)
+    module = importlib.import_module(f"kgan.recipes.{path.stem}") if packaged else run_file(path)
     config = getattr(module, "Config", None)
-    frozen = dataclasses.is_dataclass(config) and getattr(config, "__dataclass_params__").frozen
+    frozen = dataclasses.is_dataclass(config) and config.__dataclass_params__.frozen
     if not frozen or not all(callable(getattr(module, name, None)) for name in ("model", "data")):
         raise UsageError(
             f"a recipe must define a frozen dataclass Config and the functions model(cfg) and data(cfg), "
@@ -176,9 +185,13 @@ def load(name_or_path):
     return Recipe(path.stem, path, packaged, module)
 
 
-def _run_file(path):
+def run_file(path):
+    """Runs a Python file as a module.
+
+    Args:
+        path: the file; modules beside it can be imported, as for a script.
+    """
     name = "kgan_recipe_" + re.sub(r"\W", "_", path.stem)
-    # As for a script, modules beside the file can be imported.
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)

@@ -39,7 +39,13 @@ def value_and_grad(fn, variables):
         (loss, aux), new = _run(fn, variables + rest, own + other)
         return loss, (aux, new[len(own) :])
 
-    gradients, (aux, new) = jax.grad(pure, has_aux=True)(_values(variables), _values(rest))
+    # Outside a step nothing is carried, and an inner input_gradient would take `variables` for constants.
+    outside = [] if _carried else list(variables)
+    _carried.extend(outside)
+    try:
+        gradients, (aux, new) = jax.grad(pure, has_aux=True)(_values(variables), _values(rest))
+    finally:
+        del _carried[len(_carried) - len(outside) :]
     _assign(rest, new)
     return aux, gradients
 

@@ -54,9 +54,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.every_steps, self.every_seconds = every_steps, every_seconds
         self.settings = None if settings is None else _hash(settings)
         self.data = getattr(data, "fingerprint", None)
-        self.epoch = self.batch = 0
+        self.epoch = self.batch = self._first = 0
         self._saved_batch, self._saved_time = 0, time.monotonic()
-        self._resumed = None
+        self._resumed, self._damaged = None, []
 
     def restore(self, model):
         """Loads the newest good checkpoint into a compiled model of the same kind.
@@ -79,10 +79,10 @@ class Checkpoint(keras.callbacks.Callback):
                 errors.append(error)
                 continue
             self._load(model, path, state)
-            for error, damaged in zip(errors, found):
+            for error in errors:
                 print(f"kgan: {error}; continuing from {path}", file=sys.stderr)
-                generations.set_aside(damaged)
-            self._resumed = state, [keras.ops.convert_to_numpy(v) for v in model.metrics_variables]
+            self._damaged = found[: len(errors)]
+            self._resumed = state, [keras.ops.convert_to_numpy(v.value) for v in model.metrics_variables]
             return state
         if errors:
             raise errors[0]
@@ -108,7 +108,15 @@ class Checkpoint(keras.callbacks.Callback):
         except (OSError, ValueError, KeyError) as error:
             raise CheckpointError(f"the checkpoint {path} does not fit this model: {error}") from error
 
+    def newest_step(self):
+        """The train step of the newest checkpoint, good or damaged, or -1 when there is none."""
+        found = generations.listed(self.folder)
+        return generations.step_of(found[0]) if found else -1
+
     def on_train_begin(self, logs=None):
+        for path in self._damaged:
+            generations.set_aside(path)
+        self._damaged = []
         found = generations.listed(self.folder)
         step = self._step(self.model)
         if found and generations.step_of(found[0]) != step:
@@ -131,11 +139,10 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         self.batch = self._first + batch
         steps = self.batch - self._saved_batch
-        if steps and self.every_steps is not None and steps >= self.every_steps:
+        enough = self.every_steps is not None and steps >= self.every_steps
+        seconds = time.monotonic() - self._saved_time
+        if steps and (enough or (self.every_seconds is not None and seconds >= self.every_seconds)):
             self.save()
-        elif steps and self.every_seconds is not None:
-            if time.monotonic() - self._saved_time >= self.every_seconds:
-                self.save()
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch, self.batch = epoch + 1, 0
@@ -164,7 +171,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     @staticmethod
     def _step(model):
-        return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+        return int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
 
 
 def _hash(value):

@@ -85,12 +85,11 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._done, self._first = (epoch + 1) * self._per_epoch, 0
         self._read(logs or {})
-        if time.monotonic() - self._shown >= self.every_seconds:
+        if self._done == self._total or time.monotonic() - self._shown >= self.every_seconds:
             self._show()
 
     def on_train_end(self, logs=None):
         if self._epoch + 1 == self._epochs:
-            self._show()
             self.close()
 
     def close(self):

@@ -1,4 +1,4 @@
-"""Images for training, from the Hugging Face hub, local `datasets` folders and plain folders of image files."""
+"""Images for training, from the Hugging Face hub, local data sets and plain folders of image files."""
 
 from kgan.data.images import Images, load_images
 

@@ -24,7 +24,10 @@ SUFFIXES = (
 _GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 # What PIL's readers raise on damaged files, besides its own OSErrors.
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError),
+    *(OverflowError, ZeroDivisionError, struct.error, zlib.error),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +69,12 @@ def open_image(file, name):
         DataError: the file is no image of a known format, or it is damaged.
     """
     PIL.Image.init()
-    formats = [name for name in FORMATS if name in PIL.Image.OPEN]
+    formats = [known for known in FORMATS if known in PIL.Image.OPEN]
     try:
-        image = PIL.Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=formats)
-        image.load()
-        return PIL.ImageOps.exif_transpose(image)
+        with PIL.Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=formats) as image:
+            return PIL.ImageOps.exif_transpose(image)
     except PIL.UnidentifiedImageError:
-        raise DataError(f"{name} is not an image: its content is none of {', '.join(FORMATS)}") from None
+        raise DataError(f"{name} is no readable image: none of {', '.join(FORMATS)}, or cut short") from None
     except PIL.Image.DecompressionBombError as error:
         raise DataError(f"{name} is too large: {_line(error)}") from None
     except _DAMAGED as error:
@@ -89,8 +91,8 @@ def to_pixels(image, target, name):
 
     Transparent images are laid on white, 16-bit grey is divided by 257 and rounded, other modes (CMYK,
     palette, ...) become RGB as PIL converts them (colour profiles are ignored). Grey from colour is ITU-R
-    601-2 luma; colour from grey repeats the channel. The largest centred part with the target's aspect ratio
-    is kept and resized to the target in one pass: Lanczos (antialiased) when it shrinks, bicubic when it grows.
+    601-2 luma; colour from grey repeats the channel. The largest centred part with the target's aspect
+    ratio is kept and resized in one pass: Lanczos (antialiased) when it shrinks, bicubic when it grows.
 
     Args:
         image: a loaded PIL image.
@@ -149,19 +151,20 @@ def _flat(image, mode, name):
         raise DataError(f"{name} has float pixels (mode F), which have no stated range: store 8 or 16 bits")
     try:
         if image.has_transparency_data:
-            layer = image.convert("RGBA")
-            image = PIL.Image.alpha_composite(PIL.Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+            white = PIL.Image.new("RGBA", image.size, "white")
+            image = PIL.Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
         return image if image.mode == mode else image.convert(mode)
     except ValueError as error:
-        raise DataError(f"{name} has mode {image.mode}, which does not convert to {mode}: {_line(error)}") from None
+        raise DataError(
+            f"{name} has mode {image.mode}, which does not become {mode}: {_line(error)}"
+        ) from None
 
 
 def _eight_bits(image, name):
     values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise DataError(
-            f"{name} has grey values from {values.min()} to {values.max()}: at most 16 bits (0 to 65535) are read"
-        )
+    least, most = values.min(), values.max()
+    if least < 0 or most > 65535:
+        raise DataError(f"{name} has grey values from {least} to {most}: 16 bits (0 to 65535) are read")
     # 65535 = 255 * 257, so this maps both ends exactly and rounds to the nearest level.
     return PIL.Image.fromarray(((values + 128) // 257).astype(np.uint8))
 

@@ -28,7 +28,7 @@ def is_image_folder(folder):
         images = images or suffix in SUFFIXES
         others = others or suffix in _OTHER_SUFFIXES
     if not images and not others:
-        raise DataError(f"{folder} holds no images: looked for {' '.join(SUFFIXES)} and for data sets (parquet, arrow)")
+        raise DataError(f"{folder} holds no images: neither {' '.join(SUFFIXES)} nor a data set")
     return images
 
 
@@ -48,17 +48,17 @@ def list_images(folder):
     Hidden files and linked folders are passed over.
 
     Returns:
-        paths (list of str), classes (list of str, the first subfolder of each image; None if some image lies
-        directly in the folder) and a fingerprint of names, sizes and times of change.
+        paths (list of str), classes (list of str, the first subfolder of each image; empty if some image
+        lies directly in the folder) and a fingerprint of names, sizes and times of change.
 
     Raises:
         DataError: there is no image.
     """
     paths = [path for path in _files(folder) if path.suffix.lower() in SUFFIXES]
     if not paths:
-        raise DataError(f"{folder} holds no images: looked for {' '.join(SUFFIXES)}")
+        raise DataError(f"{folder} holds no images: no file ends in {' '.join(SUFFIXES)}")
     inner = [path.relative_to(folder).parts for path in paths]
-    classes = [parts[0] for parts in inner] if all(len(parts) > 1 for parts in inner) else None
+    classes = [parts[0] for parts in inner] if all(len(parts) > 1 for parts in inner) else []
     state = hashlib.sha256(str(folder.resolve()).encode())
     for path in paths:
         status = path.stat()

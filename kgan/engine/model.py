@@ -98,6 +98,11 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         """The `kgan.types.Input`s of the sampling network."""
         raise NotImplementedError(f"{type(self).__name__} must define sampling_inputs()")
 
+    def example_data(self, n, seed=0):
+        """What `fit` takes, filled with noise: `n` images; the contract's checks train on it."""
+        rng = np.random.default_rng(seed)
+        return rng.uniform(-1.0, 1.0, (n, *self.image_shape)).astype("float32")
+
     # -- construction
 
     @classmethod
@@ -222,9 +227,9 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
 
     def stateful_step(self, data):
         """One round, the count of rounds, and the means of the logs so far."""
-        if isinstance(data, tuple | list) and len(data) == 1:
-            data = data[0]
-        self.adversarial_step(keras.tree.map_structure(ops.convert_to_tensor, data))
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        batch = x if y is None else (x, y)
+        self.adversarial_step(keras.tree.map_structure(ops.convert_to_tensor, batch))
         self.optimizer.iterations.assign_add(1)
         return self.get_metrics_result()
 

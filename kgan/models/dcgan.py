@@ -13,6 +13,9 @@ from kgan.models.gan import GAN
 
 L = keras.layers
 
+# The last layers stay in float32 under mixed precision.
+_HEAD = {"dtype": "float32"}
+
 
 def _normal():
     return keras.initializers.RandomNormal(stddev=0.02)
@@ -73,7 +76,7 @@ def generator_4x4(image_size=64, channels=3, latent_dim=100, width=64, latent_ma
         up = _up(count, 4, 1, 0) if stage == 0 else _up(count, 4, 2, 1)
         blocks += [up, _batch_norm(), L.ReLU()]
     return keras.Sequential(
-        [start, *blocks, _up(channels, 4, 2, 1), L.Activation("tanh", dtype="float32")], name="generator"
+        [start, *blocks, _up(channels, 4, 2, 1, **_HEAD), L.Activation("tanh", **_HEAD)], name="generator"
     )
 
 
@@ -100,8 +103,8 @@ def discriminator_4x4(image_size=64, channels=3, width=64):
         [
             keras.Input((image_size, image_size, channels)),
             *blocks,
-            _down(1, 4, 1, 0),
-            L.Flatten(dtype="float32"),
+            _down(1, 4, 1, 0, **_HEAD),
+            L.Flatten(**_HEAD),
         ],
         name="discriminator",
     )
@@ -129,13 +132,13 @@ def _published_5x5(image_size=64, channels=3, latent_dim=100, width=128):
     blocks = [dense(side * side * widths[0]), _batch_norm(), L.ReLU(), L.Reshape((side, side, widths[0]))]
     for count in widths[1:]:
         blocks += [_up(count, 5, 2, 2, output_padding=1, **decay), _batch_norm(), L.ReLU()]
-    output = [_up(channels, 5, 2, 2, output_padding=1, **decay), L.Activation("tanh", dtype="float32")]
+    output = [_up(channels, 5, 2, 2, output_padding=1, **decay, **_HEAD), L.Activation("tanh", **_HEAD)]
     generator = keras.Sequential([keras.Input((latent_dim,)), *blocks, *output], name="generator")
     blocks = []
     for count in reversed(widths):
         norm = [_batch_norm()] if blocks else []
         blocks += [_down(count, 5, 2, 2, **decay), *norm, L.LeakyReLU(0.2)]
-    score = [L.Flatten(), dense(1, dtype="float32")]
+    score = [L.Flatten(), dense(1, **_HEAD)]
     discriminator = keras.Sequential(
         [keras.Input((image_size, image_size, channels)), *blocks, *score], name="discriminator"
     )
@@ -153,8 +156,8 @@ def networks_28(channels=1, latent_dim=100, width=64):
             _up(width, 4, 2, 1),
             _batch_norm(),
             L.ReLU(),
-            _up(channels, 4, 2, 1),
-            L.Activation("tanh", dtype="float32"),
+            _up(channels, 4, 2, 1, **_HEAD),
+            L.Activation("tanh", **_HEAD),
         ],
         name="generator",
     )
@@ -167,7 +170,7 @@ def networks_28(channels=1, latent_dim=100, width=64):
             _batch_norm(),
             L.LeakyReLU(0.2),
             L.Flatten(),
-            L.Dense(1, use_bias=False, kernel_initializer=_normal(), dtype="float32"),
+            L.Dense(1, use_bias=False, kernel_initializer=_normal(), **_HEAD),
         ],
         name="discriminator",
     )
@@ -186,14 +189,14 @@ def _features_32(latent_dim=256, width=128):
         up = _up(count * width, 3, strides, 1, **({"output_padding": 1} if strides == 2 else {}))
         blocks += [up, _batch_norm(), L.ReLU()]
     generator = keras.Sequential(
-        [keras.Input((latent_dim,)), *blocks, _up(3, 3, 1, 1), L.Activation("tanh", dtype="float32")],
+        [keras.Input((latent_dim,)), *blocks, _up(3, 3, 1, 1, **_HEAD), L.Activation("tanh", **_HEAD)],
         name="generator",
     )
     blocks = []
     for count, strides in ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (4, 1)):
         norm = [_batch_norm()] if blocks else []
         blocks += [_down(count * width, 3, strides, 1), *norm, L.LeakyReLU(0.2)]
-    score = [L.Flatten(), L.Dense(1, use_bias=False, kernel_initializer=_normal(), dtype="float32")]
+    score = [L.Flatten(), L.Dense(1, use_bias=False, kernel_initializer=_normal(), **_HEAD)]
     discriminator = keras.Sequential([keras.Input((32, 32, 3)), *blocks, *score], name="discriminator")
     return {"generator": generator, "discriminator": discriminator}
 
@@ -252,8 +255,8 @@ class DCGAN(GAN):
     def tiny(cls):
         """The smallest instance, with settings that differ from the defaults."""
         return cls(
-            generator_4x4(8, 1, latent_dim=5, width=3),
-            discriminator_4x4(8, 1, width=3),
+            generator_4x4(16, 1, latent_dim=5, width=2),
+            discriminator_4x4(16, 1, width=2),
             prior="uniform",
             average=MovingAverage(half_life=100.0, ramp=0.5),
             seed=9,

@@ -307,6 +307,9 @@ class GAN(AdversarialModel):
             raise UsageError(
                 f"discriminator_steps must be 1 when updates are simultaneous, got {discriminator_steps}"
             )
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            if not network.built:
+                raise UsageError(f"the {name} must be built: begin it with keras.Input, got {network.name}")
         made, judged = tuple(generator.output_shape[1:]), tuple(discriminator.input_shape[1:])
         if made != judged:
             raise UsageError(f"the generator makes {made}, but the discriminator takes {judged}")
@@ -319,6 +322,8 @@ class GAN(AdversarialModel):
         self.data_range = tuple(data_range)
         self.contrast_scale = contrast_scale
         self.contrast = contrast_scale and layers.GlobalContrastNormalization(contrast_scale)
+        if self.contrast:
+            self.contrast.build((None, *self.image_shape))
         self.finish()
 
     @property

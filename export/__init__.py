@@ -1,0 +1,77 @@
+"""Export of trained generators as verified bundles of ONNX and SavedModel, and their use without Keras.
+
+Importing this package imports no framework: `kgan.export.runtime` needs numpy and onnxruntime only.
+"""
+
+__all__ = ["export", "verify"]
+
+
+def export(
+    model_or_path,
+    folder,
+    formats=("onnx", "saved_model"),
+    *,
+    float_output=False,
+    overwrite=False,
+    recipe=None,
+    labels=None,
+):
+    """Writes a bundle: the generator as ONNX and SavedModel, verified against Keras, with its manifest.
+
+    Whichever backend trained the model, the generator is rebuilt under TensorFlow in a process of its own and
+    converted there, so the graph is always the same. Noise, labels and the like are inputs of the graph;
+    nothing in it is random.
+
+    Args:
+        model_or_path: a kgan model, a `.keras` file of one, or a run folder with `model.keras`.
+        folder: the bundle's folder, which must not exist yet.
+        formats: some of `"onnx"` and `"saved_model"`.
+        float_output: whether the graphs also return `images_float`, before rounding to 8 bits.
+        overwrite: whether `folder` may be an earlier bundle, which is replaced once the new one is verified.
+        recipe: dict that describes the training, for the manifest and the model card; default the run
+            folder's `config.json`. Its keys `recipe`, `data` and `licence` appear on the card.
+        labels: names of the classes in the order of their numbers, or `None`.
+
+    Returns:
+        The folder, a `pathlib.Path`.
+
+    Raises:
+        UsageError: an argument breaks its rule, the folder exists, or the generator cannot be rebuilt in
+            another process; the message says what to do.
+        BundleError: the conversion failed, or its images differ from the Keras generator's by more than 1e-4 or
+            one level of 255. Nothing is written then.
+        MissingExtraError: a package of the extra `export` is not installed.
+
+    Example: `export(model, "bundle")`, then `kgan.export.runtime.Generator("bundle").sample(64)`.
+    """
+    from kgan.export.bundle import export_bundle
+
+    return export_bundle(
+        model_or_path,
+        folder,
+        formats,
+        float_output=float_output,
+        overwrite=overwrite,
+        recipe=recipe,
+        labels=labels,
+    )
+
+
+def verify(folder):
+    """Checks a bundle: every file's SHA-256, and both formats against the stored reference images.
+
+    Args:
+        folder: a bundle, as `export` writes it. Its SavedModel is run where TensorFlow is installed; like any
+            program it should come from someone you trust.
+
+    Returns:
+        A `kgan.export.verification.Report`; its text says what was checked and what was not.
+
+    Raises:
+        UsageError: the folder is no bundle.
+        BundleError: a file is missing, unknown, changed or outside the folder, or an output differs.
+        MissingExtraError: onnxruntime is not installed.
+    """
+    from kgan.export.verification import verify_bundle
+
+    return verify_bundle(folder)

@@ -1,0 +1,146 @@
+"""The model card of a bundle, its README.md."""
+
+_LAWS = {
+    "normal": "independent N(0, 1)",
+    "uniform": "independent, uniform in [-1, 1]",
+    "uniform_sqrt3": "independent, uniform in [-1.732051, 1.732051]",
+    "sphere": "N(0, I), each sample scaled to length 1",
+    "zeros": "0",
+    "label": "class number",
+}
+
+_TEMPLATE = """# {title}
+
+A generator of {height} x {width} images with {channels}, trained with {system} on Keras ({backend}) and exported
+by kgan {version}. It has {parameters:,} parameters.
+
+![64 samples](samples.png)
+
+## Use
+
+```python
+{example}
+```
+
+In any language, run `generator.onnx` (opset {opset}) with onnxruntime, or `saved_model/` with TensorFlow, whose
+default signature has the same names. The graph draws no random numbers: the caller draws the inputs, so equal
+inputs give equal images.
+
+| input | type | shape | distribution | |
+|---|---|---|---|---|
+{inputs}
+
+The batch size is free. Output `images`: uint8, `[batch, {height}, {width}, {channel_count}]`, rows from the top,
+channels last, 0 to 255.{float_output}{labels}
+
+## Verification
+
+Compared with the Keras generator at batch sizes {batch_sizes}: {errors}. Allowed are {tolerance_float:g} and
+{tolerance_uint8} level of 255. `kgan verify` repeats this from `reference.npz` and checks the SHA-256 of every file
+in `kgan.json`.
+
+## Data and licence
+
+{data}
+
+## Limits
+
+The generator repeats what its training images show, including their gaps and biases; an image that it makes may
+resemble one of them. Nothing here measures how often. It makes images of one size only, and inputs drawn from
+another distribution than the table's give images of unknown quality.
+"""
+
+_EXAMPLE = """import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("generator.onnx")
+rng = np.random.default_rng(0)
+inputs = {{
+{draws}
+}}
+images = session.run(["images"], inputs)[0]
+print(images.shape, images.dtype)"""
+
+_DRAWS = {
+    "normal": "rng.standard_normal({shape}).astype(np.{dtype})",
+    "uniform": "rng.uniform(-1, 1, {shape}).astype(np.{dtype})",
+    "uniform_sqrt3": "rng.uniform(-(3**0.5), 3**0.5, {shape}).astype(np.{dtype})",
+    "zeros": "np.zeros({shape}, np.{dtype})",
+    "label": "rng.integers(0, {classes}, {shape}).astype(np.{dtype})",
+    "sphere": "(lambda x: x / np.linalg.norm(x, axis=1, keepdims=True))(rng.standard_normal({shape}))"
+    ".astype(np.{dtype})",
+}
+
+
+def model_card(content):
+    """The text of a bundle's README.md.
+
+    Args:
+        content: the manifest, without its hashes.
+    """
+    height, width, channels = content["image_shape"]
+    recipe = content["recipe"] or {}
+    verification = content["verification"]
+    errors = [
+        f"{name} differs by {error['float']:.1e} in [{low:g}, {high:g}] and {error['uint8']} of 255 levels"
+        for name, error in verification["largest_error"].items()
+        for low, high in [content["data_range"]]
+    ]
+    return _TEMPLATE.format(
+        title=recipe.get("recipe") or content["preset"] or content["system"],
+        height=height,
+        width=width,
+        channels="1 channel (grey)" if channels == 1 else f"{channels} channels",
+        channel_count=channels,
+        system=content["system"],
+        backend=content["trained_with"],
+        version=content["versions"]["kgan"],
+        parameters=content["parameters"],
+        example=_example(content["inputs"]),
+        opset=(content["onnx"] or {}).get("opset", "not exported"),
+        inputs="\n".join(_row(spec) for spec in content["inputs"]),
+        float_output=_float_output(content),
+        labels=_labels(content["labels"]),
+        batch_sizes=" and ".join(map(str, verification["batch_sizes"])),
+        errors="; ".join(errors),
+        tolerance_float=verification["tolerance"]["float"],
+        tolerance_uint8=verification["tolerance"]["uint8"],
+        data=_data(recipe),
+    )
+
+
+def _example(inputs):
+    return _EXAMPLE.format(draws="\n".join(f'    "{spec["name"]}": {_draw(spec)},' for spec in inputs))
+
+
+def _draw(spec):
+    shape = "(16" + "".join(f", {n}" for n in spec["shape"]) + ("," if not spec["shape"] else "") + ")"
+    return _DRAWS[spec["distribution"]].format(shape=shape, dtype=spec["dtype"], classes=spec["num_classes"])
+
+
+def _row(spec):
+    shape = ", ".join(map(str, ["batch", *spec["shape"]]))
+    law = _LAWS[spec["distribution"]]
+    if spec["distribution"] == "label":
+        law += f" from 0 to {spec['num_classes'] - 1}"
+    return f"| `{spec['name']}` | {spec['dtype']} | `[{shape}]` | {law} | {spec['description']} |"
+
+
+def _float_output(content):
+    if len(content["outputs"]) < 2:
+        return ""
+    low, high = content["data_range"]
+    return f" Output `images_float`: the same images before rounding, float32 in [{low:g}, {high:g}]."
+
+
+def _labels(labels):
+    if not labels:
+        return ""
+    return "\n\nClasses: " + ", ".join(f"{number} {name}" for number, name in enumerate(labels)) + "."
+
+
+def _data(recipe):
+    known = {key: recipe[key] for key in ("data", "licence") if recipe.get(key)}
+    data = known.get("data", "not recorded; state here what the generator was trained on")
+    licence = known.get("licence", "not recorded; the data's licence may bind the generator too")
+    return f"Training data: {data}.\n\nLicence: {licence}."

@@ -1,0 +1,199 @@
+"""The comparison of an exported generator with the Keras generator it was made from."""
+
+import dataclasses
+import importlib.util
+import pathlib
+import tempfile
+import zipfile
+
+import numpy as np
+
+from kgan.errors import BundleError
+from kgan.export.manifest import ONNX, REFERENCE, SAVED_MODEL, check_files, read_checked, read_manifest
+from kgan.export.process import run_worker
+from kgan.export.runtime import open_session
+from kgan.types import to_uint8
+
+BATCH_SIZES = (1, 7)
+TOLERANCE = {"float": 1e-4, "uint8": 1}
+FLOAT = "images_float"
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `verify` found.
+
+    Args:
+        folder: the bundle.
+        files: number of files whose SHA-256 was checked.
+        errors: for each format that was run, the largest difference from the Keras generator's images:
+            `{"onnx": {"float": in data range units, "uint8": in levels}}`.
+        left_out: for each format that was not run, the reason.
+    """
+
+    folder: pathlib.Path
+    files: int
+    errors: dict[str, dict[str, float]]
+    left_out: dict[str, str]
+
+    def __str__(self):
+        lines = [f"{self.folder}: {self.files} files unchanged"]
+        for name, error in self.errors.items():
+            lines.append(
+                f"{name}: largest difference from the Keras generator {error['float']:.1e} "
+                f"(at most {TOLERANCE['float']:.0e}), {error['uint8']:.0f} of 255 levels "
+                f"(at most {TOLERANCE['uint8']})"
+            )
+        return "\n".join([*lines, *(f"{name}: not run, {reason}" for name, reason in self.left_out.items())])
+
+
+def verify_bundle(folder):
+    """Checks a bundle: every file's hash, then both formats against the stored reference.
+
+    The ONNX model needs onnxruntime only. The SavedModel is run where TensorFlow is installed.
+
+    Args:
+        folder: a bundle, as `kgan.export.export` writes it.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        UsageError: the folder is no bundle.
+        BundleError: a file is missing, unknown, changed or outside the folder, or an output differs.
+        MissingExtraError: onnxruntime is not installed.
+    """
+    folder = pathlib.Path(folder)
+    manifest = read_manifest(folder)
+    files = check_files(folder, manifest)
+    inputs, expected = read_reference(folder, manifest)
+    errors, left_out = {}, {}
+    if "onnx" in manifest["formats"]:
+        made = run_onnx(read_checked(folder, manifest, ONNX), folder, inputs, manifest["onnx"])
+        errors["onnx"] = compare(ONNX, made, expected, manifest["data_range"])
+    if "saved_model" in manifest["formats"]:
+        if importlib.util.find_spec("tensorflow") is None:
+            left_out["saved_model"] = "tensorflow is not installed"
+        else:
+            made = _run_saved_model(folder, inputs)
+            errors["saved_model"] = compare(SAVED_MODEL, made, expected, manifest["data_range"])
+    return Report(folder, files, errors, left_out)
+
+
+def batches(values):
+    """The reference inputs in batches of 1 and 7, a list of dicts.
+
+    Args:
+        values: dict of name to array `[8, ...]`.
+    """
+    ends = np.cumsum(BATCH_SIZES)
+    return [{k: v[end - size : end] for k, v in values.items()} for size, end in zip(BATCH_SIZES, ends)]
+
+
+def compare(name, made, expected, data_range):
+    """The largest differences of an exported model's images from the Keras generator's.
+
+    Args:
+        name: what the model is called in an error.
+        made: `{"images": uint8 [8, h, w, c], "images_float": float32 [8, h, w, c]}`.
+        expected: float32 `[8, h, w, c]` of the Keras generator.
+        data_range: `(low, high)`.
+
+    Returns:
+        `{"float": ..., "uint8": ...}`.
+
+    Raises:
+        BundleError: another shape, or a difference above the tolerance.
+    """
+    for output in ("images", FLOAT):
+        if made[output].shape != expected.shape:
+            raise BundleError(
+                f"{name} makes {output} of shape {list(made[output].shape)}, "
+                f"the Keras generator {list(expected.shape)}"
+            )
+    levels = made["images"].astype(int) - to_uint8(expected, data_range)
+    errors = {
+        "float": float(np.max(np.abs(made[FLOAT] - expected))),
+        "uint8": int(np.max(np.abs(levels))),
+    }
+    for kind, error in errors.items():
+        if not error <= TOLERANCE[kind]:  # also for NaN
+            raise BundleError(
+                f"{name} must differ from the Keras generator by at most {TOLERANCE[kind]:g} ({kind}), "
+                f"got {error:.2g}"
+            )
+    return errors
+
+
+def run_onnx(model, folder, inputs, details):
+    """Runs the bytes of a bundle's ONNX model on the reference inputs.
+
+    Args:
+        model: the serialized model.
+        folder: the bundle.
+        inputs: dict of name to array `[8, ...]`.
+        details: the manifest's `"onnx"`.
+
+    Returns:
+        `{"images": uint8 NHWC, "images_float": float32 NHWC}`.
+
+    Raises:
+        BundleError: onnxruntime cannot run the model.
+    """
+    session = open_session(_exposing(model, FLOAT), folder)
+    try:
+        parts = [session.run(["images", FLOAT], batch) for batch in batches(inputs)]
+    except Exception as error:  # onnxruntime's errors share no base but Exception
+        raise BundleError(f"onnxruntime cannot run {ONNX}: {str(error).splitlines()[0]}") from error
+    images, floats = (np.concatenate(part) for part in zip(*parts))
+    return {"images": images, FLOAT: np.moveaxis(floats, 1, 3) if details["float_layout"] == "NCHW" else floats}
+
+
+def _exposing(model, tensor):
+    """The serialized model with one more output, its tensor of that name.
+
+    Concatenated protobuf messages merge, and repeated fields append: graph is field 7 of ModelProto, output
+    field 12 of GraphProto, name field 1 of ValueInfoProto. So the float images of the very file that was
+    hashed can be compared, without the package onnx.
+    """
+    name = tensor.encode()
+    value = b"\x0a" + bytes([len(name)]) + name
+    output = b"\x62" + bytes([len(value)]) + value
+    return model + b"\x3a" + bytes([len(output)]) + output
+
+
+def _run_saved_model(folder, inputs):
+    with tempfile.TemporaryDirectory() as work:
+        work = pathlib.Path(work)
+        np.savez(work / "inputs.npz", **inputs)
+        run_worker("run", (folder / SAVED_MODEL).resolve(), work / "inputs.npz", work / "outputs.npz")
+        return load_arrays(work / "outputs.npz")
+
+
+def read_reference(folder, manifest):
+    """The stored reference of a bundle.
+
+    Returns:
+        `(inputs, images)`: dict of name to array `[8, ...]`, float32 `[8, h, w, c]`.
+
+    Raises:
+        BundleError: the file is damaged.
+    """
+    arrays = load_arrays(folder / REFERENCE)
+    names = {f"input_{spec.name}": spec.name for spec in manifest["inputs"]}
+    if set(arrays) != {*names, FLOAT}:
+        raise BundleError(f"{REFERENCE} must hold {', '.join([*names, FLOAT])}, got {', '.join(arrays)}")
+    return {name: arrays[key] for key, name in names.items()}, arrays[FLOAT]
+
+
+def load_arrays(path):
+    """All arrays of an `.npz` file, without pickle.
+
+    Raises:
+        BundleError: the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{path} is damaged: {error}") from error

@@ -1,0 +1,136 @@
+"""The command line `kgan`: arguments, exit codes, and errors in one line."""
+
+import argparse
+import os
+import sys
+import traceback
+
+from kgan import __version__, commands
+from kgan.errors import KganError, UsageError
+from kgan.launch import BACKENDS
+
+FORMATS = ("onnx", "saved_model")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are like all others: one line and exit code 2."""
+
+    def error(self, message):
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _count(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text}")
+    return value
+
+
+def _seed(text):
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 0, got {text}")
+    return value
+
+
+def parser():
+    """The parser of all verbs."""
+    top = _Parser(prog="kgan", description="Generative adversarial networks for Keras 3.", allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"kgan {__version__}")
+    verbs = top.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
+
+    def verb(function, about):
+        entry = verbs.add_parser(function.__name__, help=about, description=about, allow_abbrev=False)
+        entry.set_defaults(function=function)
+        return entry
+
+    verb(commands.ls, "list the recipes")
+    verb(commands.show, "show a recipe's settings").add_argument("recipe", metavar="RECIPE_OR_FILE")
+    entry = verb(commands.cp, "copy a recipe to a file of your own")
+    entry.add_argument("recipe", metavar="RECIPE")
+    entry.add_argument("file", metavar="FILE")
+    _add_run(verb(commands.run, "train a recipe"))
+    _add_sample(verb(commands.sample, "draw images from a run or an exported bundle"))
+    _add_export(verb(commands.export, "export a run to a verified bundle"))
+    entry = verb(commands.verify, "check an exported bundle: hashes and outputs")
+    entry.add_argument("bundle", metavar="BUNDLE")
+    entry = verb(commands.check, "check your own GAN against the contract that kgan's own fulfil")
+    entry.add_argument("file", metavar="FILE.py")
+    _add_backend(entry)
+    return top
+
+
+def _add_backend(entry):
+    entry.add_argument("--backend", choices=BACKENDS, help="the Keras backend")
+
+
+def _add_run(entry):
+    entry.add_argument("recipe", metavar="RECIPE_OR_FILE")
+    entry.add_argument("settings", metavar="key=value", nargs="*", help="settings, as `kgan show` lists them")
+    _add_backend(entry)
+    entry.add_argument("--out", metavar="DIR", help="the run folder, default runs/<recipe>-<n>")
+    entry.add_argument("--resume", action="store_true", help="continue the run in the folder, exactly")
+
+
+def _add_sample(entry):
+    entry.add_argument("source", metavar="RUN_OR_BUNDLE")
+    entry.add_argument("-n", type=_count, default=64, help="number of images, default 64")
+    entry.add_argument("--seed", type=_seed, default=None, help="the same seed draws the same images")
+    entry.add_argument("-o", "--output", metavar="FILE", default="sheet.png", help="default sheet.png")
+    entry.add_argument("--columns", type=_count, default=None, help="images in a row")
+    entry.add_argument("--scale", type=_count, default=1, help="enlarge each pixel so many times")
+    _add_source(entry)
+
+
+def _add_source(entry):
+    entry.add_argument("--recipe", metavar="FILE", help="the run's recipe, if it is a file of your own")
+    _add_backend(entry)
+
+
+def _add_export(entry):
+    entry.add_argument("run", metavar="RUN")
+    entry.add_argument("-o", "--output", metavar="BUNDLE", required=True)
+    entry.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="default: both")
+    _add_source(entry)
+
+
+def main(arguments=None):
+    """Runs the command line.
+
+    Args:
+        arguments: list of words, default those of the process.
+
+    Returns:
+        The exit code: 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.
+
+    Example:
+
+    >>> main(["cp", "no_such_recipe", "mine.py"])
+    2
+    """
+    try:
+        args = parser().parse_args(arguments)
+        args.function(args)
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe, such as `head`, has gone: nothing is left to say, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KganError as error:
+        return _fail(error, error.exit_code)
+    except Exception as error:  # the last resort: whatever is wrong, one line says so
+        return _fail(error, 1, hint=not isinstance(error, OSError))
+    return 0
+
+
+def _fail(error, code, hint=False):
+    if os.environ.get("KGAN_TRACEBACK"):
+        traceback.print_exception(error)
+    message = " ".join(str(error).split()) or type(error).__name__
+    if hint:
+        message = f"{type(error).__name__}: {message[:400]} (KGAN_TRACEBACK=1 shows where)"
+    print(f"kgan: error: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,247 @@
+"""A training run: from a recipe to a folder with pictures, losses, checkpoints and the model."""
+
+import contextlib
+import dataclasses
+import functools
+import signal
+import sys
+import threading
+
+import keras
+
+from kgan import catalog, config, run_folder
+from kgan.callbacks import Checkpoint, HistoryCSV, Progress, SampleSheet, StopOnNonFinite
+from kgan.errors import CheckpointError, UsageError
+from kgan.files import replacing
+
+CHECKPOINT_SECONDS = 60.0
+
+
+class Rest(keras.utils.PyDataset):
+    """The batches of a data set from the first that an interrupted epoch still needs.
+
+    Args:
+        data: a `keras.utils.PyDataset`.
+        start: number of batches already seen, >= 0 and less than `len(data)`.
+
+    Example:
+
+    >>> import keras
+    >>> class Letters(keras.utils.PyDataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, index):
+    ...         return "abc"[index]
+    >>> rest = Rest(Letters(), 1)
+    >>> [rest[i] for i in range(len(rest))]
+    ['b', 'c']
+    """
+
+    def __init__(self, data, start):
+        queue = data.workers, data.use_multiprocessing, data.max_queue_size
+        super().__init__(*queue)
+        self.data, self.start = data, start
+
+    def __len__(self):
+        return self.data.num_batches - self.start
+
+    def __getitem__(self, index):
+        return self.data[index + self.start]
+
+    def __getattr__(self, name):
+        # The engine asks for image_shape and calls set_epoch, where there are such.
+        if name == "data":
+            raise AttributeError(name)
+        return getattr(self.data, name)
+
+    def on_epoch_begin(self):
+        self.data.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.data.on_epoch_end()
+
+
+class _StopOnSignal(keras.callbacks.Callback):
+    """Saves at the step after a Ctrl-C, then ends the training by KeyboardInterrupt."""
+
+    async_safe = True
+
+    def __init__(self, checkpoint):
+        super().__init__()
+        self.checkpoint, self.asked = checkpoint, False
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.asked:
+            self.checkpoint.save()
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def listening(self):
+        """A context in which the first Ctrl-C asks for a stop and the second one stops at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number, frame):
+            self.asked = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            print("\nkgan: saving after this step (Ctrl-C again: stop at once)", file=sys.stderr)
+
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def build(recipe, settings):
+    """The compiled model of a recipe.
+
+    Args:
+        recipe: a `kgan.catalog.Recipe`.
+        settings: the recipe's `Config`.
+
+    Raises:
+        UsageError: the recipe returns something else.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    model = recipe.module.model(settings)
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"model(cfg) must return a keras.Model, got {type(model).__name__} in {recipe.path}")
+    if not model.compiled:
+        model.compile()
+    return model
+
+
+def _data(recipe, settings):
+    data = recipe.module.data(settings)
+    if not isinstance(data, keras.utils.PyDataset) or not data.num_batches:
+        raise UsageError(
+            "data(cfg) must return a keras.utils.PyDataset of at least one batch, such as "
+            f"kgan.data.load_images gives, got {_what(data)} in {recipe.path}"
+        )
+    return data
+
+
+def _what(data):
+    return "none" if isinstance(data, keras.utils.PyDataset) else type(data).__name__
+
+
+def train(recipe, settings, folder, backend):
+    """Trains in a run folder, from the newest checkpoint there if there is one.
+
+    Args:
+        recipe: a `kgan.catalog.Recipe`.
+        settings: the recipe's `Config`.
+        folder: the run folder; its `config.json` is written here if it is absent.
+        backend: the Keras backend's name, which is recorded.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        UsageError: a recipe or setting breaks its rule.
+        CheckpointError: the folder's checkpoints are damaged or of another run, or cannot be written.
+        NonFiniteLossError: a loss became NaN or infinite.
+        KeyboardInterrupt: Ctrl-C; the present step was saved.
+    """
+    data = _data(recipe, settings)
+    model = build(recipe, settings)
+    about = run_folder.describe(recipe, dataclasses.asdict(settings), backend)
+    folder.mkdir(parents=True, exist_ok=True)
+    run_folder.sweep(folder)
+    checkpoint = Checkpoint(
+        folder / run_folder.CHECKPOINT,
+        every_steps=getattr(settings, "checkpoint_steps", None),
+        every_seconds=CHECKPOINT_SECONDS,
+        settings=about.identity(),
+        data=data,
+    )
+    state = checkpoint.restore(model)
+    run_folder.write_config(folder, about)
+    if state is not None:
+        print(f"continuing at epoch {state.epoch + 1}, step {state.step}", flush=True)
+    progress = Progress(settings.epochs, data.num_batches)
+    stop = _StopOnSignal(checkpoint)
+    callbacks = [
+        StopOnNonFinite(checkpoints=checkpoint.folder),
+        *(recipe.module.callbacks(settings) if hasattr(recipe.module, "callbacks") else ()),
+        SampleSheet(
+            folder / run_folder.SAMPLES,
+            every_epochs=getattr(settings, "sample_epochs", 1),
+            n=getattr(settings, "samples", 64),
+            seed=settings.seed,
+        ),
+        HistoryCSV(folder / run_folder.HISTORY),
+        checkpoint,
+        stop,
+        progress,
+    ]
+    with contextlib.closing(progress), stop.listening():
+        _fit(model, data, state, settings.epochs, callbacks)
+    _save(model, folder)
+    return model
+
+
+def _fit(model, data, state, epochs, callbacks):
+    fit = functools.partial(model.fit, callbacks=callbacks, shuffle=False, verbose=0)
+    epoch = state.epoch if state else 0
+    if state and state.batch:
+        # Keras fixes the number of batches for all epochs of a fit: the rest of one epoch needs its own.
+        fit(Rest(data, state.batch), initial_epoch=epoch, epochs=epoch + 1)
+        epoch += 1
+    if epoch < epochs:
+        fit(data, initial_epoch=epoch, epochs=epochs)
+
+
+def _save(model, folder):
+    with replacing(folder / run_folder.MODEL) as temporary:
+        model.save(temporary)
+
+
+def load(folder, recipe_name=None):
+    """The model of a run folder, as trained so far.
+
+    The recipe's file that `config.json` names is not run unless it ships with kgan: a folder from elsewhere
+    must not choose the code that runs here.
+
+    Args:
+        folder: the run folder.
+        recipe_name: name or file of the recipe, needed for classes that are defined in a file of the user
+            and for a run of such a file that has not ended.
+
+    Raises:
+        UsageError: the folder is no run folder, or its recipe has to be named.
+        CheckpointError: there is no model yet, or it is damaged.
+    """
+    about = run_folder.read_config(folder)
+    if recipe_name is None and about.file is None:
+        recipe_name = about.recipe
+    recipe = None if recipe_name is None else catalog.load(recipe_name)
+    checkpoint = Checkpoint(folder / run_folder.CHECKPOINT)
+    saved = folder / run_folder.MODEL
+    if saved.is_file():
+        return _load_saved(saved, about, checkpoint)
+    if recipe is None:
+        raise UsageError(
+            f"the run {folder} has not ended: name its recipe's file by --recipe, it was {about.file}"
+        )
+    settings = recipe.configure(config.from_json(recipe.module.Config, about.settings))
+    model = build(recipe, settings)
+    if checkpoint.restore(model) is None:
+        raise CheckpointError(f"the run {folder} has no checkpoint yet")
+    return model
+
+
+def _load_saved(saved, about, checkpoint):
+    from kgan import models  # noqa: F401 - registers the classes that a saved model names
+
+    try:
+        model = keras.models.load_model(saved)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        hint = f"; its recipe was {about.file}: name it by --recipe" if about.file else ""
+        raise CheckpointError(f"cannot load {saved}: {str(error).partition(chr(10))[0]}{hint}") from error
+    # A run that goes on after its end is ahead of the model it ended with.
+    if checkpoint.newest_step() > int(keras.ops.convert_to_numpy(model.optimizer.iterations.value)):
+        checkpoint.restore(model)
+    return model

@@ -1,0 +1,54 @@
+"""DCGAN on emoji: 64x64 colour pictures, with the networks of the Torch version.
+
+Data: data=valhalla/emoji-dataset (hub id, the default, 2,749 pictures of several vendors), or data=FOLDER
+(a local data set or a folder of pictures, such as emoji_google: the npm package emoji-datasource-google
+as a `datasets` folder, 3,178 pictures of 64x64).
+Command: kgan run dcgan_emoji data=FOLDER
+"""
+
+import dataclasses
+
+import kgan
+from kgan.recipes import FASHION_MNIST_MINI
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings."""
+
+    epochs: int = 200
+    batch_size: int = 64
+    seed: int = 0
+    data: str = "valhalla/emoji-dataset"  # hub id or local folder
+    split: str = "train"  # a part: train[:1000]
+    average: float | None = 0.999  # decay per step of the moving average that is sampled; none: no average
+    sample_epochs: int = 5  # epochs between sheets of samples
+    upscale: bool = False  # whether pictures smaller than 64x64 are enlarged, instead of refused
+
+
+def model(cfg):
+    average = None if cfg.average is None else kgan.engine.MovingAverage(decay=cfg.average)
+    gan = kgan.models.DCGAN.from_preset("dcgan_64", average=average, seed=cfg.seed)
+    gan.compile()
+    return gan
+
+
+def data(cfg):
+    return kgan.data.load_images(
+        cfg.data,
+        cfg.split,
+        image_size=64,
+        channels=3,
+        batch_size=cfg.batch_size,
+        seed=cfg.seed,
+        upscale=cfg.upscale,
+    )
+
+
+SMOKE = {
+    "epochs": 1,
+    "batch_size": 4,
+    "data": str(FASHION_MNIST_MINI),
+    "split": "train[:8]",
+    "upscale": True,
+}

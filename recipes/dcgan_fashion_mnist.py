@@ -1,0 +1,44 @@
+"""DCGAN on Fashion-MNIST: 28x28 grey pictures of garments.
+
+Data: the 10,000 training images that ship with kgan. For the whole set of 60,000:
+data=zalando-datasets/fashion_mnist (hub id), or data=FOLDER (a local copy of it).
+Command: kgan run dcgan_fashion_mnist
+"""
+
+import dataclasses
+
+import kgan
+from kgan.recipes import FASHION_MNIST_MINI
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings."""
+
+    epochs: int = 30
+    batch_size: int = 64
+    seed: int = 0
+    data: str | None = None  # hub id or local folder; none: the images that ship with kgan
+    split: str = "train"  # a part: train[:1000]
+    average: float | None = 0.99  # decay per step of the moving average that is sampled; none: no average
+
+
+def model(cfg):
+    average = None if cfg.average is None else kgan.engine.MovingAverage(decay=cfg.average)
+    gan = kgan.models.DCGAN.from_preset("dcgan_28", average=average, seed=cfg.seed)
+    gan.compile()
+    return gan
+
+
+def data(cfg):
+    return kgan.data.load_images(
+        cfg.data or FASHION_MNIST_MINI,
+        cfg.split,
+        image_size=28,
+        channels=1,
+        batch_size=cfg.batch_size,
+        seed=cfg.seed,
+    )
+
+
+SMOKE = {"epochs": 1, "batch_size": 8, "split": "train[:16]"}

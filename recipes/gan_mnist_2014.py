@@ -1,0 +1,44 @@
+"""GAN of 2014 on MNIST: ReLU and sigmoid generator, maxout and dropout discriminator, momentum.
+
+The paper trains on the first 50,000 training images and starts the generator's output at their mean.
+Its schedules count 500 updates an epoch, as batches of 100 of these images give.
+
+Data: data=ylecun/mnist (hub id, the default), or data=FOLDER (a local copy of it).
+Command: kgan run gan_mnist_2014
+"""
+
+import dataclasses
+
+import numpy as np
+
+import kgan
+from kgan.recipes import FASHION_MNIST_MINI
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings."""
+
+    epochs: int = 250
+    batch_size: int = 100
+    seed: int = 0
+    data: str = "ylecun/mnist"  # hub id or local folder
+    split: str = "train[:50000]"  # the part to train on; the rest was the paper's validation set
+    sample_epochs: int = 10  # epochs between sheets of samples
+
+
+def model(cfg):
+    gan = kgan.models.GAN.from_preset("gan_mnist_2014", seed=cfg.seed)
+    images = data(cfg)
+    gan.set_output_bias(images.uint8(np.arange(images.num_examples)).mean(axis=0) / 255.0)
+    gan.compile()
+    return gan
+
+
+def data(cfg):
+    return kgan.data.load_images(
+        cfg.data, cfg.split, image_size=28, channels=1, batch_size=cfg.batch_size, seed=cfg.seed
+    )
+
+
+SMOKE = {"epochs": 1, "batch_size": 8, "data": str(FASHION_MNIST_MINI), "split": "train[:16]"}

@@ -1,0 +1,70 @@
+"""One test session runs on one Keras backend, named by KERAS_BACKEND."""
+
+import os
+import pathlib
+
+import pytest
+
+# A worker of a parallel run has one core; the backends read these when they are imported.
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
+_SETTINGS = {
+    "KERAS_BACKEND": "tensorflow",  # not whatever the keras.json of the home folder says
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "HF_HUB_OFFLINE": "1",  # a test that reaches for the network fails at once
+    "MPLBACKEND": "Agg",
+    # The contract compiles the same small steps many times over.
+    "JAX_COMPILATION_CACHE_DIR": str(pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    **(_ONE_THREAD if "PYTEST_XDIST_WORKER" in os.environ else {}),
+}
+for _name, _value in _SETTINGS.items():
+    os.environ.setdefault(_name, _value)
+
+SHARED = pathlib.Path(__file__).parents[2] / "shared"
+ABSENT = "../shared is absent"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out the slow tests unless asked for, and `once` tests in the second and third run."""
+    left_out = set()
+    if "slow" not in (config.option.markexpr or ""):
+        left_out.add("slow")
+    if os.environ.get("KGAN_TEST_ONCE") == "0":
+        left_out.add("once")
+    deselected = [item for item in items if any(item.get_closest_marker(name) for name in left_out)]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        gone = set(deselected)
+        items[:] = [item for item in items if item not in gone]
+
+
+def pytest_runtest_setup(item):
+    """Skips what wants the larger data where they are absent, whether or not it uses the fixture."""
+    if item.get_closest_marker("shared_data") and not SHARED.is_dir():
+        pytest.skip(ABSENT)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder `../shared` with the larger data sets, which is not part of the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(ABSENT)
+    return SHARED
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Names the tests that were left out for want of `../shared`."""
+    skipped = [
+        report.nodeid
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(ABSENT)
+    ]
+    if skipped:
+        terminalreporter.section(f"left out, as {ABSENT}: {len(skipped)} tests")
+        for nodeid in skipped:
+            terminalreporter.write_line(f"left out: {nodeid}")
