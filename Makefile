@@ -6,7 +6,7 @@ OUT ?= runs
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 BACKENDS := tensorflow jax torch
 EXTRAS_demo := data,export
@@ -58,7 +58,7 @@ $(VENV)/.created:
 	  { echo "kgan needs Python 3.11 or newer, got $$($(PYTHON) --version 2>&1): name another by PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || \
 	  { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
-	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	    $(PYTHON) -m pip --python $(BIN)/python install -qq pip; }
 	@touch $@
 
 $(addprefix $(STAMP),$(BACKENDS)): $(STAMP)%: pyproject.toml constraints.txt | $(VENV)/.created

@@ -11,33 +11,31 @@ _LAWS = {
 
 _TEMPLATE = """# {title}
 
-A generator of {height} x {width} images with {channels}, trained with {system} on Keras ({backend}) and exported
-by kgan {version}. It has {parameters:,} parameters.
+A generator of {height} x {width} images with {channels}, trained as {system} with Keras on {backend} and
+exported by kgan {version}. It has {parameters:,} parameters.
 
-![64 samples](samples.png)
-
-## Use
+{samples}## Use
 
 ```python
 {example}
 ```
 
-In any language, run `generator.onnx` (opset {opset}) with onnxruntime, or `saved_model/` with TensorFlow, whose
-default signature has the same names. The graph draws no random numbers: the caller draws the inputs, so equal
-inputs give equal images.
+{formats}
+The graph draws no random numbers: the caller draws the inputs, so equal inputs give equal images.
 
 | input | type | shape | distribution | |
 |---|---|---|---|---|
 {inputs}
 
-The batch size is free. Output `images`: uint8, `[batch, {height}, {width}, {channel_count}]`, rows from the top,
-channels last, 0 to 255.{float_output}{labels}
+The batch size is free. Output `images`: uint8, `[batch, {height}, {width}, {channel_count}]`, rows from
+the top, channels last, 0 to 255.{float_output}{labels}
 
 ## Verification
 
-Compared with the Keras generator at batch sizes {batch_sizes}: {errors}. Allowed are {tolerance_float:g} and
-{tolerance_uint8} level of 255. `kgan verify` repeats this from `reference.npz` and checks the SHA-256 of every file
-in `kgan.json`.
+Compared with the Keras generator at batch sizes {batch_sizes}:
+{errors}.
+Allowed are {tolerance_float:g} and {tolerance_uint8} level of 255. `kgan verify` repeats this from
+`reference.npz` and checks the SHA-256 of every file that `kgan.json` lists.
 
 ## Data and licence
 
@@ -45,9 +43,9 @@ in `kgan.json`.
 
 ## Limits
 
-The generator repeats what its training images show, including their gaps and biases; an image that it makes may
-resemble one of them. Nothing here measures how often. It makes images of one size only, and inputs drawn from
-another distribution than the table's give images of unknown quality.
+The generator repeats what its training images show, including their gaps and biases; an image that it
+makes may resemble one of them, and nothing here measures how often. It makes images of one size only, and
+inputs drawn from another distribution than the table's give images of unknown quality.
 """
 
 _EXAMPLE = """import numpy as np
@@ -93,16 +91,17 @@ def model_card(content):
         channels="1 channel (grey)" if channels == 1 else f"{channels} channels",
         channel_count=channels,
         system=content["system"],
-        backend=content["trained_with"],
+        backend=content["backend"],
         version=content["versions"]["kgan"],
         parameters=content["parameters"],
+        samples="![64 samples](samples.png)\n\n" if channels in (1, 3) else "",
         example=_example(content["inputs"]),
-        opset=(content["onnx"] or {}).get("opset", "not exported"),
+        formats=_formats(content),
         inputs="\n".join(_row(spec) for spec in content["inputs"]),
         float_output=_float_output(content),
         labels=_labels(content["labels"]),
         batch_sizes=" and ".join(map(str, verification["batch_sizes"])),
-        errors="; ".join(errors),
+        errors=";\n".join(errors),
         tolerance_float=verification["tolerance"]["float"],
         tolerance_uint8=verification["tolerance"]["uint8"],
         data=_data(recipe),
@@ -126,6 +125,16 @@ def _row(spec):
     return f"| `{spec['name']}` | {spec['dtype']} | `[{shape}]` | {law} | {spec['description']} |"
 
 
+def _formats(content):
+    lines = []
+    if content["onnx"]:
+        opset = content["onnx"]["opset"]
+        lines.append(f"`generator.onnx` (opset {opset}) runs in any language that onnxruntime serves.")
+    if "saved_model" in content["formats"]:
+        lines.append("`saved_model/` runs in TensorFlow; its default signature has the names below.")
+    return "\n".join(lines)
+
+
 def _float_output(content):
     if len(content["outputs"]) < 2:
         return ""
@@ -140,7 +149,12 @@ def _labels(labels):
 
 
 def _data(recipe):
-    known = {key: recipe[key] for key in ("data", "licence") if recipe.get(key)}
-    data = known.get("data", "not recorded; state here what the generator was trained on")
-    licence = known.get("licence", "not recorded; the data's licence may bind the generator too")
-    return f"Training data: {data}.\n\nLicence: {licence}."
+    settings = recipe.get("settings") or {}
+    default = f"the default of the recipe {recipe['recipe']}" if recipe.get("recipe") else None
+    data = recipe.get("data") or settings.get("data") or default
+    licence = recipe.get("licence") or "not recorded; the data's licence may bind the generator too"
+    lines = [f"Training data: {data or 'not recorded; state here what the generator was trained on'}."]
+    if settings:
+        shown = ", ".join(f"{key}={value}" for key, value in settings.items())
+        lines.append(f"Training settings: {shown}.")
+    return "\n\n".join([*lines, f"Licence: {licence}."])

@@ -78,10 +78,21 @@ def convert(network, work, *, inputs, reference, data_range, image_shape, format
     return json.loads((work / "result.json").read_text(encoding="utf-8"))
 
 
+def symbolic(network, inputs):
+    """Symbolic inputs of a sampling network, and its symbolic images.
+
+    Args:
+        network: a built Keras model or layer.
+        inputs: sequence of `kgan.types.Input`.
+    """
+    tensors = {spec.name: keras.Input(spec.shape, dtype=spec.dtype, name=spec.name) for spec in inputs}
+    tensors = tensors if len(tensors) > 1 else next(iter(tensors.values()))
+    return tensors, network(tensors, training=False)
+
+
 def _save(network, path, inputs):
     if not isinstance(network, keras.Model):
-        tensors = {spec.name: keras.Input(spec.shape, dtype=spec.dtype, name=spec.name) for spec in inputs}
-        network = keras.Model(tensors, network(tensors if len(tensors) > 1 else next(iter(tensors.values()))))
+        network = keras.Model(*symbolic(network, inputs))
     try:
         network.save(path)
     except (TypeError, ValueError, NotImplementedError) as error:
@@ -111,19 +122,21 @@ def custom_objects(config):
     for entry in _entries(config):
         if entry["class_name"] == "__lambda__":
             raise UsageError(
-                "the generator must not contain a Python lambda, which cannot be saved safely: make it a layer "
-                "class with @keras.saving.register_keras_serializable() in an importable module"
+                "the generator must not contain a Python lambda, which cannot be saved safely: make it a "
+                "layer class with @keras.saving.register_keras_serializable() in an importable module"
             )
         name = entry["config"] if entry["class_name"] == "function" else entry.get("registered_name")
-        module = entry.get("module") or ""
+        module = entry.get("module") or "__main__"  # Keras leaves the name of a script out
         if not isinstance(name, str) or name in found or module.split(".")[0] == "keras":
             continue
-        registered = keras.saving.get_registered_object(name)
-        if registered is not None:
-            module = registered.__module__
-        elif module == "builtins":
+        known = keras.saving.get_registered_object(name)
+        if known is None and module == "builtins":
             continue  # a built-in function such as an activation; the converter's process says if it is not
-        found[name] = _importable(name, module, None if registered is not None else entry["class_name"])
+        module = module if known is None else known.__module__
+        # Keras knows an object from its decorator, or only for now, by a custom object scope.
+        decorated = name in keras.saving.get_custom_objects()
+        attribute = entry["class_name"] if known is None else known.__name__
+        found[name] = _importable(name, module, None if decorated else attribute)
     return list(found.values())
 
 
@@ -143,17 +156,18 @@ def _importable(name, module, attribute):
     file = getattr(loaded, "__file__", None)
     entry = {"name": name, "module": module, "file": file, "attribute": attribute}
     if attribute is not None and not hasattr(loaded, attribute):
-        raise UsageError(f"{name} must be defined at the top of an importable module, {module} has no {attribute}")
+        raise UsageError(f"{name} must be at the top of an importable module, {module} has no {attribute}")
     if module != "__main__":
         return entry
-    if getattr(loaded, "__spec__", None) is not None:  # python -m package.script
-        return {**entry, "module": loaded.__spec__.name}
+    spec = getattr(loaded, "__spec__", None)
+    if spec is not None:  # python -m package.script
+        return {**entry, "module": spec.name}
     if file is None or not os.path.isfile(file):
         raise UsageError(f"{name} must be in an importable module, it was defined in an interactive session")
     if not _is_guarded(file):
         raise UsageError(
-            f"{name} must be in an importable module, or the script {os.path.basename(file)} must run its code "
-            'under `if __name__ == "__main__":`'
+            f"{name} must be in an importable module, or the script {os.path.basename(file)} must run its "
+            'code under `if __name__ == "__main__":`'
         )
     return {**entry, "module": _SCRIPT, "file": os.path.abspath(file)}
 

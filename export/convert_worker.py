@@ -1,4 +1,4 @@
-"""The converter, run in a process of its own with the TensorFlow backend: `convert FOLDER`, `run MODEL IN OUT`.
+"""The converter, run in a process of its own under TensorFlow: `convert FOLDER` or `run MODEL IN OUT`.
 
 `convert` reads `network.keras` and `spec.json` in the folder and writes `generator.onnx`, `saved_model/`,
 `saved_model.npz` and `result.json` beside them. `run` runs a SavedModel on the reference inputs.
@@ -13,8 +13,11 @@ import sys
 import numpy as np
 
 FLOAT_SIGNATURE = "images_float"
+WEIGHT = "kgan_weight_"
 # What gives a graph a life of its own: the same inputs must give the same images everywhere.
 _RANDOM = "Random"
+# tf2onnx needs over thirty times the memory of a constant; larger weights take another way.
+_LARGE = 2**18
 
 
 def convert(folder):
@@ -32,7 +35,7 @@ def convert(folder):
         _write_saved_model(tf, network, floats, spec, folder / "saved_model")
         run(folder / "saved_model", folder / "inputs.npz", folder / "saved_model.npz")
     if "onnx" in spec["formats"]:
-        result.update(_write_onnx(floats, spec, folder / "generator.onnx", result["versions"]))
+        result.update(_write_onnx(tf, network, spec, folder / "generator.onnx", result["versions"]))
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
@@ -60,14 +63,21 @@ def _module(name, file):
     return module
 
 
-def _float_function(tf, network, inputs):
-    """The network in inference mode as a traced function of its named inputs."""
+def _float_function(tf, network, inputs, weights=()):
+    """The network in inference mode as a function of its named inputs, and of `weights` after them."""
+    from keras import StatelessScope
+
     signature = [tf.TensorSpec((None, *item["shape"]), item["dtype"], item["name"]) for item in inputs]
+    signature += [tf.TensorSpec(w.shape, w.dtype, f"{WEIGHT}{place}") for place, w in enumerate(weights)]
 
     @tf.function(input_signature=signature)
     def floats(*tensors):
         named = {item["name"]: tensor for item, tensor in zip(inputs, tensors)}
-        return tf.cast(network(named if len(named) > 1 else tensors[0], training=False), tf.float32)
+        x = named if len(named) > 1 else tensors[0]
+        if not weights:
+            return tf.cast(network(x, training=False), tf.float32)
+        with StatelessScope(list(zip(weights, tensors[len(inputs) :]))):
+            return tf.cast(network(x, training=False), tf.float32)
 
     return floats
 
@@ -108,12 +118,14 @@ def _write_saved_model(tf, network, floats, spec, path):
     tf.saved_model.save(module, str(path), signatures=signatures)
 
 
-def _write_onnx(floats, spec, path, versions):
+def _write_onnx(tf, network, spec, path, versions):
     import onnx
     import tf2onnx
 
     from kgan.export import graph
 
+    large = [w for w in network.weights if len(w.shape) > 1 and np.prod(w.shape) >= _LARGE]
+    floats = _float_function(tf, network, spec["inputs"], large)
     converted, _ = tf2onnx.convert.from_function(
         floats, input_signature=floats.input_signature, opset=graph.OPSET
     )
@@ -128,6 +140,7 @@ def _write_onnx(floats, spec, path, versions):
         data_range=spec["data_range"],
         image_shape=spec["image_shape"],
         float_output=spec["float_output"],
+        weights={f"{WEIGHT}{place}": weight.numpy() for place, weight in enumerate(large)},
     )
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
@@ -144,12 +157,13 @@ def run(model, inputs, outputs):
     loaded = tf.saved_model.load(str(model))
     with np.load(inputs, allow_pickle=False) as file:
         values = {name: file[name] for name in file.files}
-    made = {"images": [], FLOAT_SIGNATURE: []}
+    made: dict[str, list] = {"images": [], FLOAT_SIGNATURE: []}
     for batch in batches(values):
         tensors = {name: tf.constant(value) for name, value in batch.items()}
         for signature, output in (("serving_default", "images"), (FLOAT_SIGNATURE, FLOAT_SIGNATURE)):
             made[output].append(loaded.signatures[signature](**tensors)[output].numpy())
-    np.savez(outputs, **{name: np.concatenate(parts) for name, parts in made.items()})
+    images, floats = (np.concatenate(parts) for parts in made.values())
+    np.savez(outputs, images=images, images_float=floats)
 
 
 def main(arguments):

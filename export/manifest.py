@@ -62,10 +62,12 @@ def read_manifest(folder):
     for key, kind in _KEYS.items():
         if not isinstance(content.get(key), kind):
             raise BundleError(f"{path} is damaged: {key} must be of type {kind.__name__}")
+    if "onnx" in content["formats"] and not isinstance(content.get("onnx"), dict):
+        raise BundleError(f"{path} is damaged: onnx must be of type dict")
     if content["format_version"] != FORMAT_VERSION:
         raise BundleError(f"format_version must be {FORMAT_VERSION}, {path} has {content['format_version']}")
     try:
-        content["inputs"] = tuple(Input(**{**item, "shape": tuple(item["shape"])}) for item in content["inputs"])
+        content["inputs"] = tuple(Input(**item) for item in content["inputs"])
         content["image_shape"] = tuple(int(n) for n in content["image_shape"])
         low, high = (float(v) for v in content["data_range"])
     except (TypeError, KeyError, ValueError) as error:

@@ -49,8 +49,7 @@ def in_float32(network):
     Raises:
         UsageError: the copy cannot be made.
     """
-    layers = [network, *getattr(network, "_flatten_layers", lambda **_: ())(include_self=False)]
-    if all(layer.compute_dtype in ("float32", None) for layer in layers):
+    if all(layer.compute_dtype in ("float32", None) for layer in network._flatten_layers()):
         return network
     config = keras.saving.serialize_keras_object(network)
     copy = keras.saving.deserialize_keras_object(_float32_config(config))

@@ -54,8 +54,8 @@ def essence(report, returncode):
     missing = re.findall(r"^TypeError: Could not locate (?:class|function) '(\w+)'", report, re.MULTILINE)
     if missing:
         return (
-            f"{missing[-1]} cannot be found: decorate it with @keras.saving.register_keras_serializable() and "
-            "put it at the top of an importable module"
+            f"{missing[-1]} cannot be found: decorate it with @keras.saving.register_keras_serializable() "
+            "and put it at the top of an importable module"
         )
     found = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception|Warning)\w*): *(.*)$", report, re.MULTILINE)
     if not found:

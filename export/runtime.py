@@ -104,9 +104,10 @@ class Generator:
         numbers = []
         for item in labels:
             if isinstance(item, str):
-                if item not in (self.labels or []):
-                    raise UsageError(f"label must be one of {', '.join(self.labels or [])}, got {item!r}")
-                item = self.labels.index(item)
+                known = self.labels or []
+                if item not in known:
+                    raise UsageError(f"label must be one of {', '.join(known) or 'no names'}, got {item!r}")
+                item = known.index(item)
             if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item < spec.num_classes:
                 raise UsageError(f"label must be an integer from 0 to {spec.num_classes - 1}, got {item!r}")
             numbers.append(item)

@@ -146,7 +146,9 @@ def run_onnx(model, folder, inputs, details):
     except Exception as error:  # onnxruntime's errors share no base but Exception
         raise BundleError(f"onnxruntime cannot run {ONNX}: {str(error).splitlines()[0]}") from error
     images, floats = (np.concatenate(part) for part in zip(*parts))
-    return {"images": images, FLOAT: np.moveaxis(floats, 1, 3) if details["float_layout"] == "NCHW" else floats}
+    if details.get("float_layout") == "NCHW":
+        floats = np.moveaxis(floats, 1, 3)
+    return {"images": images, FLOAT: floats}
 
 
 def _exposing(model, tensor):
@@ -183,6 +185,8 @@ def read_reference(folder, manifest):
     names = {f"input_{spec.name}": spec.name for spec in manifest["inputs"]}
     if set(arrays) != {*names, FLOAT}:
         raise BundleError(f"{REFERENCE} must hold {', '.join([*names, FLOAT])}, got {', '.join(arrays)}")
+    if not np.isfinite(arrays[FLOAT]).all():
+        raise BundleError(f"{REFERENCE} must hold finite images, got NaN or infinity")
     return {name: arrays[key] for key, name in names.items()}, arrays[FLOAT]
 
 

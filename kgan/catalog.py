@@ -173,8 +173,10 @@ def load(name_or_path):
     parse_source(path)
     module = importlib.import_module(f"kgan.recipes.{path.stem}") if packaged else run_file(path)
     config = getattr(module, "Config", None)
-    frozen = dataclasses.is_dataclass(config) and config.__dataclass_params__.frozen
-    if not frozen or not all(callable(getattr(module, name, None)) for name in ("model", "data")):
+    parameters = getattr(config, "__dataclass_params__", None)
+    if not getattr(parameters, "frozen", False) or not all(
+        callable(getattr(module, name, None)) for name in ("model", "data")
+    ):
         raise UsageError(
             f"a recipe must define a frozen dataclass Config and the functions model(cfg) and data(cfg), "
             f"which {path} does not: see `kgan cp RECIPE FILE` for one to start from"

@@ -94,6 +94,19 @@ def _add_export(entry):
     _add_source(entry)
 
 
+def _parse(arguments):
+    top = parser()
+    args, rest = top.parse_known_args(arguments)
+    # argparse takes key=value words before the options only.
+    settings = [word for word in rest if "settings" in args and not word.startswith("-")]
+    unknown = [word for word in rest if word not in settings]
+    if unknown:
+        top.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if settings:
+        args.settings.extend(settings)
+    return args
+
+
 def main(arguments=None):
     """Runs the command line.
 
@@ -109,7 +122,7 @@ def main(arguments=None):
     2
     """
     try:
-        args = parser().parse_args(arguments)
+        args = _parse(arguments)
         args.function(args)
     except SystemExit as end:  # --help and --version
         return int(end.code or 0)

@@ -1,11 +1,12 @@
 """What each verb of the command line does; Keras is imported only by those that need it."""
 
+import dataclasses
 import inspect
 import pathlib
 import sys
 
 from kgan import catalog, config, run_folder
-from kgan.errors import UsageError
+from kgan.errors import KganError, UsageError
 from kgan.files import replacing
 from kgan.launch import choose_backend, import_keras, installed
 
@@ -128,8 +129,19 @@ def export(args):
     model = _load_run(folder, args)
     from kgan.export import export as write_bundle
 
-    write_bundle(model, args.output, tuple(args.format), recipe=about.recipe)
+    recipe = {**dataclasses.asdict(about), **_origin(about)}
+    write_bundle(model, args.output, tuple(args.format), recipe=recipe)
     print(args.output)
+
+
+def _origin(about):
+    """What the model card says of the training data: `data`, maybe `licence`."""
+    source = about.settings.get("data")
+    if about.recipe in catalog.names() and about.file is None:
+        module = catalog.load(about.recipe).module
+        if source == getattr(module.Config, "data", None):
+            return getattr(module, "DATA", {"data": source})
+    return {"data": source}
 
 
 def verify(args):
@@ -154,7 +166,7 @@ def check(args):
         try:
             check_model(system, report=lambda passed: print(f"  {passed}: passed", flush=True))
         except AssertionError as error:
-            raise UsageError(f"{name} breaks a rule: {error}") from error
+            raise KganError(f"{name} breaks a rule: {error}") from error
 
 
 def _systems(module):

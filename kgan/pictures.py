@@ -148,6 +148,7 @@ def loss_curve(history_csv, png):
     # Matplotlib is slow to import, and pyplot would choose a window system: this is Agg without pyplot.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     columns = read_history(history_csv)
     epochs = columns.pop("epoch", np.array([]))
@@ -157,7 +158,7 @@ def loss_curve(history_csv, png):
         # A single epoch is a point: without a marker nothing would be seen.
         axes.plot(epochs, values, label=name.replace("_", " "), marker="." if len(epochs) < 30 else None)
     axes.set(xlabel="epoch", ylabel="loss")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     if columns:
         axes.legend(frameon=False)

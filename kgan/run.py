@@ -10,7 +10,7 @@ import threading
 import keras
 
 from kgan import catalog, config, run_folder
-from kgan.callbacks import Checkpoint, HistoryCSV, Progress, SampleSheet, StopOnNonFinite
+from kgan.callbacks import Checkpoint, HistoryCSV, Progress, SampleSheet, StopOnNonFinite, generations
 from kgan.errors import CheckpointError, UsageError
 from kgan.files import replacing
 
@@ -72,7 +72,8 @@ class _StopOnSignal(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         if self.asked:
-            self.checkpoint.save()
+            if self.checkpoint.batch:  # else the step is that of the last epoch's end, or none was done
+                self.checkpoint.save()
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
@@ -110,6 +111,10 @@ def build(recipe, settings):
         raise UsageError(f"model(cfg) must return a keras.Model, got {type(model).__name__} in {recipe.path}")
     if not model.compiled:
         model.compile()
+    for player, optimizer in getattr(model.optimizer, "players", {}).items():
+        # Keras writes these averages over the weights at the end of a fit, also of a part of an epoch.
+        if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
+            raise UsageError(f"use_ema must be False, {player} has True: give the model a MovingAverage")
     return model
 
 
@@ -132,7 +137,9 @@ def train(recipe, settings, folder, backend):
 
     Args:
         recipe: a `kgan.catalog.Recipe`.
-        settings: the recipe's `Config`.
+        settings: the recipe's `Config`. Besides `epochs` and `seed`, these are read where it has them:
+            `checkpoint_steps`, train steps between checkpoints within an epoch (otherwise one a minute),
+            `samples`, images on a sheet (64), and `sample_epochs`, epochs between sheets (1).
         folder: the run folder; its `config.json` is written here if it is absent.
         backend: the Keras backend's name, which is recorded.
 
@@ -145,11 +152,10 @@ def train(recipe, settings, folder, backend):
         NonFiniteLossError: a loss became NaN or infinite.
         KeyboardInterrupt: Ctrl-C; the present step was saved.
     """
+    _check_epochs(settings.epochs, None, folder)
     data = _data(recipe, settings)
     model = build(recipe, settings)
     about = run_folder.describe(recipe, dataclasses.asdict(settings), backend)
-    folder.mkdir(parents=True, exist_ok=True)
-    run_folder.sweep(folder)
     checkpoint = Checkpoint(
         folder / run_folder.CHECKPOINT,
         every_steps=getattr(settings, "checkpoint_steps", None),
@@ -157,14 +163,25 @@ def train(recipe, settings, folder, backend):
         settings=about.identity(),
         data=data,
     )
+    stop, progress = _StopOnSignal(checkpoint), Progress(settings.epochs, data.num_batches)
+    callbacks = [*_callbacks(recipe, settings, folder), checkpoint, stop, progress]
+    folder.mkdir(parents=True, exist_ok=True)
+    run_folder.sweep(folder)
     state = checkpoint.restore(model)
+    _check_epochs(settings.epochs, state, folder)
     run_folder.write_config(folder, about)
     if state is not None:
-        print(f"continuing at epoch {state.epoch + 1}, step {state.step}", flush=True)
-    progress = Progress(settings.epochs, data.num_batches)
-    stop = _StopOnSignal(checkpoint)
-    callbacks = [
-        StopOnNonFinite(checkpoints=checkpoint.folder),
+        print(_continuation(state, settings.epochs), flush=True)
+    with contextlib.closing(progress), stop.listening():
+        _fit(model, data, state, settings.epochs, callbacks)
+    _save(model, folder)
+    return model
+
+
+def _callbacks(recipe, settings, folder):
+    """What watches the training, in the order in which it is called; checkpoints come after."""
+    return [
+        StopOnNonFinite(checkpoints=folder / run_folder.CHECKPOINT),
         *(recipe.module.callbacks(settings) if hasattr(recipe.module, "callbacks") else ()),
         SampleSheet(
             folder / run_folder.SAMPLES,
@@ -173,14 +190,23 @@ def train(recipe, settings, folder, backend):
             seed=settings.seed,
         ),
         HistoryCSV(folder / run_folder.HISTORY),
-        checkpoint,
-        stop,
-        progress,
     ]
-    with contextlib.closing(progress), stop.listening():
-        _fit(model, data, state, settings.epochs, callbacks)
-    _save(model, folder)
-    return model
+
+
+def _continuation(state, epochs):
+    if state.epoch < epochs:
+        return f"continuing at epoch {state.epoch + 1}, step {state.step}"
+    return f"all {epochs} epochs are done; for more: epochs={2 * epochs}"
+
+
+def _check_epochs(epochs, state, folder):
+    done = state.epoch + (state.batch > 0) if state else 1
+    if epochs < done:
+        raise UsageError(
+            f"epochs must be at least {done}, "
+            + (f"which are done in {folder}, " if state else "")
+            + f"got {epochs}"
+        )
 
 
 def _fit(model, data, state, epochs, callbacks):
@@ -196,6 +222,8 @@ def _fit(model, data, state, epochs, callbacks):
 
 def _save(model, folder):
     with replacing(folder / run_folder.MODEL) as temporary:
+        # Keras writes the weights beside the archive first.
+        generations.reserve(temporary, 2 * generations.size_of(model))
         model.save(temporary)
 
 
@@ -215,13 +243,13 @@ def load(folder, recipe_name=None):
         CheckpointError: there is no model yet, or it is damaged.
     """
     about = run_folder.read_config(folder)
-    if recipe_name is None and about.file is None:
-        recipe_name = about.recipe
     recipe = None if recipe_name is None else catalog.load(recipe_name)
     checkpoint = Checkpoint(folder / run_folder.CHECKPOINT)
     saved = folder / run_folder.MODEL
     if saved.is_file():
         return _load_saved(saved, about, checkpoint)
+    if recipe is None and about.file is None:
+        recipe = catalog.load(about.recipe)
     if recipe is None:
         raise UsageError(
             f"the run {folder} has not ended: name its recipe's file by --recipe, it was {about.file}"

@@ -9,6 +9,7 @@ Command: kgan run dcgan_emoji data=FOLDER
 import dataclasses
 
 import kgan
+from kgan.models.dcgan import discriminator_4x4, generator_4x4
 from kgan.recipes import FASHION_MNIST_MINI
 
 
@@ -23,12 +24,17 @@ class Config:
     split: str = "train"  # a part: train[:1000]
     average: float | None = 0.999  # decay per step of the moving average that is sampled; none: no average
     sample_epochs: int = 5  # epochs between sheets of samples
+    width: int = 64  # channels of the discriminator's first layer
     upscale: bool = False  # whether pictures smaller than 64x64 are enlarged, instead of refused
 
 
 def model(cfg):
     average = None if cfg.average is None else kgan.engine.MovingAverage(decay=cfg.average)
-    gan = kgan.models.DCGAN.from_preset("dcgan_64", average=average, seed=cfg.seed)
+    networks = {
+        "generator": generator_4x4(64, 3, width=cfg.width),
+        "discriminator": discriminator_4x4(64, 3, width=cfg.width),
+    }
+    gan = kgan.models.DCGAN.from_preset("dcgan_64", **networks, average=average, seed=cfg.seed)
     gan.compile()
     return gan
 
@@ -50,5 +56,6 @@ SMOKE = {
     "batch_size": 4,
     "data": str(FASHION_MNIST_MINI),
     "split": "train[:8]",
+    "width": 4,
     "upscale": True,
 }

@@ -7,8 +7,17 @@ Command: kgan run dcgan_fashion_mnist
 
 import dataclasses
 
+import keras
+
 import kgan
+from kgan.models.dcgan import networks_28
 from kgan.recipes import FASHION_MNIST_MINI
+
+# For the model card, unless `data` is set.
+DATA = {
+    "data": "Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017), the 10,000 training images that ship with kgan",
+    "licence": "MIT",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,13 +30,22 @@ class Config:
     data: str | None = None  # hub id or local folder; none: the images that ship with kgan
     split: str = "train"  # a part: train[:1000]
     average: float | None = 0.99  # decay per step of the moving average that is sampled; none: no average
+    width: int = 64  # channels of the discriminator's first layer
+    generator_rate: float = 2e-4  # Adam's learning rate, as published
+    discriminator_rate: float = 2e-4
 
 
 def model(cfg):
     average = None if cfg.average is None else kgan.engine.MovingAverage(decay=cfg.average)
-    gan = kgan.models.DCGAN.from_preset("dcgan_28", average=average, seed=cfg.seed)
-    gan.compile()
+    networks = networks_28(width=cfg.width)
+    gan = kgan.models.DCGAN.from_preset("dcgan_28", **networks, average=average, seed=cfg.seed)
+    rates = {"generator": cfg.generator_rate, "discriminator": cfg.discriminator_rate}
+    gan.compile(optimizer={player: _adam(rate) for player, rate in rates.items()})
     return gan
+
+
+def _adam(rate):
+    return keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
 
 
 def data(cfg):
@@ -41,4 +59,4 @@ def data(cfg):
     )
 
 
-SMOKE = {"epochs": 1, "batch_size": 8, "split": "train[:16]"}
+SMOKE = {"epochs": 1, "batch_size": 8, "split": "train[:16]", "width": 8}

@@ -9,7 +9,14 @@ import dataclasses
 from typing import Literal
 
 import kgan
+from kgan.models.dcgan import networks_28
 from kgan.recipes import FASHION_MNIST_MINI
+
+# For the model card, unless `data` is set.
+DATA = {
+    "data": "Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017), the 10,000 training images that ship with kgan",
+    "licence": "MIT",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +30,13 @@ class Config:
     split: str = "train"  # a part: train[:1000]
     labels: Literal["0,1,1", "-1,1,0"] = "0,1,1"  # a, b, c: fake, real, what G wants; -1,1,0 is Pearson's
     average: float | None = 0.99  # decay per step of the moving average that is sampled; none: no average
+    width: int = 64  # channels of the discriminator's first layer
 
 
 def model(cfg):
     average = None if cfg.average is None else kgan.engine.MovingAverage(decay=cfg.average)
-    gan = kgan.models.LSGAN.from_preset("lsgan_28", average=average, seed=cfg.seed)
+    networks = networks_28(width=cfg.width)
+    gan = kgan.models.LSGAN.from_preset("lsgan_28", **networks, average=average, seed=cfg.seed)
     gan.compile(loss=kgan.losses.LeastSquares(*map(float, cfg.labels.split(","))))
     return gan
 
@@ -43,4 +52,4 @@ def data(cfg):
     )
 
 
-SMOKE = {"epochs": 1, "batch_size": 8, "split": "train[:16]"}
+SMOKE = {"epochs": 1, "batch_size": 8, "split": "train[:16]", "width": 8}

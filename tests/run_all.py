@@ -98,7 +98,10 @@ def summarize(stages, seconds):
     """The closing lines: what was left out, a table, the totals."""
     left_out = sorted({line for stage in stages for line in stage.lines if line.startswith("left out: ")})
     print("\n=== summary")
-    print("\n".join([*left_out, f"{len(left_out)} tests left out, as ../shared is absent"]))
+    if left_out:
+        print("\n".join([*left_out, f"{len(left_out)} tests were left out, as ../shared is absent"]))
+    else:
+        print("no test was left out for want of ../shared")
     totals = collections.Counter()
     for stage in stages:
         totals.update(stage.counts)
@@ -108,7 +111,8 @@ def summarize(stages, seconds):
     others = [f"{totals[word]} {word}" for word in ("error", "skipped", "xfailed") if totals[word]]
     broken = [stage.name for stage in stages if stage.code]
     print(", ".join([f"{totals['passed']} passed", f"{totals['failed']} failed", *others]), end=" ")
-    print(f"in {seconds / 60:.1f} min; " + (f"FAILED: {', '.join(broken)}" if broken else "all stages passed"))
+    verdict = f"FAILED: {', '.join(broken)}" if broken else "all stages passed"
+    print(f"in {seconds / 60:.1f} min; {verdict}")
 
 
 def main():

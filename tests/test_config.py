@@ -16,7 +16,7 @@ class Config:
     flip: bool = False
     name: str = "a"
     limit: int | None = None
-    source: "None | str" = None
+    source: "str | None" = None
     sizes: tuple[int, ...] = (64,)
     pair: tuple[int, float] = (1, 0.5)
     mode: Literal["fast", "slow", 3] = "fast"

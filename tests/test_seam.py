@@ -96,7 +96,9 @@ def test_imports_go_down_only():
 
 
 def test_export_knows_no_system():
-    assert breaches(lambda name, what: name.startswith("kgan.export") and what.startswith("kgan.models")) == []
+    assert (
+        breaches(lambda name, what: name.startswith("kgan.export") and what.startswith("kgan.models")) == []
+    )
 
 
 def test_no_evaluation_of_text():

@@ -34,7 +34,9 @@ def test_import_kgan_needs_no_backend():
 
 @pytest.mark.parametrize("words", [["ls"], ["show", "dcgan_fashion_mnist"], ["--help"], ["run", "--help"]])
 def test_commands_that_only_tell_import_nothing_heavy(words):
-    assert loaded(f"from kgan.cli import main; assert main({words!r}) == 0", KERAS_BACKEND="none_such") == set()
+    assert (
+        loaded(f"from kgan.cli import main; assert main({words!r}) == 0", KERAS_BACKEND="none_such") == set()
+    )
 
 
 def test_sampling_network_of_a_bundle_needs_numpy_and_onnxruntime_only():

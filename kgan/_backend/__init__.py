@@ -7,7 +7,12 @@
 `value_if(condition, fn)`        the scalar `fn()` when the condition holds, else 0; differentiable.
 `forward(network, x, training)`  the network's output; a shorter way to it where a backend needs one.
 `no_grad()`                      a context in which nothing is recorded for differentiation.
+`SeedGenerator(seed)`            `keras.random.SeedGenerator`, with quick draws.
+`increment(variable)`            adds one to an integer scalar.
+`add_logs`, `mean_logs`          the arithmetic of `kgan.engine.logs`.
 `replicas()`                     the number of replicas that share a batch.
+`random_state()`                 bytes for each generator that draws outside Keras' seeds, for checkpoints.
+`set_random_state(state)`        puts these generators back.
 `TrainStep`                      adapts `stateful_step(data)` to the Trainer's `train_step`.
 """
 
@@ -15,53 +20,75 @@ import keras
 
 if keras.backend.backend() == "tensorflow":
     from kgan._backend.tensorflow import (
+        SeedGenerator,
         TrainStep,
+        add_logs,
         apply_gradients,
         forward,
+        increment,
         input_gradient,
         maybe,
+        mean_logs,
         no_grad,
+        random_state,
         replicas,
+        set_random_state,
         value_and_grad,
         value_if,
     )
 elif keras.backend.backend() == "torch":
     from kgan._backend.torch import (
+        SeedGenerator,
         TrainStep,
+        add_logs,
         apply_gradients,
         forward,
+        increment,
         input_gradient,
         maybe,
+        mean_logs,
         no_grad,
+        random_state,
         replicas,
+        set_random_state,
         value_and_grad,
         value_if,
     )
 elif keras.backend.backend() == "jax":
     from kgan._backend.jax import (
+        SeedGenerator,
         TrainStep,
+        add_logs,
         apply_gradients,
         forward,
+        increment,
         input_gradient,
         maybe,
+        mean_logs,
         no_grad,
+        random_state,
         replicas,
+        set_random_state,
         value_and_grad,
         value_if,
     )
 else:
-    raise ImportError(
-        f"the Keras backend must be tensorflow, jax or torch, got {keras.backend.backend()}"
-    )
+    raise ImportError(f"the Keras backend must be tensorflow, jax or torch, got {keras.backend.backend()}")
 
 __all__ = [
+    "SeedGenerator",
     "TrainStep",
+    "add_logs",
     "apply_gradients",
     "forward",
+    "increment",
     "input_gradient",
     "maybe",
+    "mean_logs",
     "no_grad",
+    "random_state",
     "replicas",
+    "set_random_state",
     "value_and_grad",
     "value_if",
 ]

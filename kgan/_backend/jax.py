@@ -7,7 +7,10 @@ writes the new values back into the scope around it (keras-team/keras#18881).
 import contextlib
 
 import jax
+import jax.numpy as jnp
 import keras
+
+SeedGenerator = keras.random.SeedGenerator
 
 no_grad = contextlib.nullcontext
 
@@ -95,6 +98,30 @@ def forward(network, x, training):
 
 def replicas():
     return 1
+
+
+def random_state():
+    return []  # Keras draws from its own seeds alone
+
+
+def set_random_state(states):
+    """Nothing to put back."""
+
+
+def increment(variable):
+    variable.assign(variable.value + 1)
+
+
+def add_logs(total, count, first_bad, pairs, step):
+    values, weights = (jnp.stack([jnp.asarray(x, "float32") for x in column]) for column in zip(*pairs))
+    total.assign(total.value + values * weights)
+    count.assign(count.value + weights)
+    earliest = jnp.minimum(first_bad.value, step.value.astype(first_bad.dtype))
+    first_bad.assign(jnp.where(jnp.isfinite(values), first_bad.value, earliest))
+
+
+def mean_logs(total, count):
+    return list(total.value / jnp.maximum(count.value, 1e-9))
 
 
 class TrainStep:

@@ -2,7 +2,10 @@
 
 import contextlib
 
+import keras
 import tensorflow as tf
+
+SeedGenerator = keras.random.SeedGenerator
 
 no_grad = contextlib.nullcontext
 
@@ -46,6 +49,31 @@ def forward(network, x, training):
 
 def replicas():
     return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def random_state():
+    return []  # Keras draws from its own seeds alone
+
+
+def set_random_state(states):
+    """Nothing to put back."""
+
+
+def increment(variable):
+    variable.value.assign_add(1)
+
+
+def add_logs(total, count, first_bad, pairs, step):
+    values, weights = (tf.stack([tf.cast(x, "float32") for x in column]) for column in zip(*pairs))
+    total.value.assign_add(values * weights)
+    count.value.assign_add(weights)
+    first_bad = first_bad.value
+    earliest = tf.minimum(first_bad, tf.cast(step.value, first_bad.dtype))
+    first_bad.assign(tf.where(tf.math.is_finite(values), first_bad, earliest))
+
+
+def mean_logs(total, count):
+    return tf.unstack(total.value / tf.maximum(count.value, 1e-9))
 
 
 class TrainStep:

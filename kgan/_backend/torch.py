@@ -1,7 +1,15 @@
 """The seam for PyTorch: eager steps, `torch.autograd.grad` for the named variables alone."""
 
+import functools
+
+import keras
 import torch
 import torch.distributed
+
+from kgan._backend import torch_adam
+from kgan._backend.fit_loop import CPUFitLoop
+from kgan._backend.torch_forward import forward as forward
+from kgan._backend.torch_state import SeedGenerator as SeedGenerator
 
 no_grad = torch.no_grad
 
@@ -27,7 +35,7 @@ def apply_gradients(optimizer, gradients, variables):
             for gradient in gradients:
                 torch.distributed.all_reduce(gradient)
             gradients = [gradient / replicas() for gradient in gradients]
-        optimizer.apply(gradients, variables)
+        torch_adam.apply(optimizer, gradients, variables)
 
 
 def maybe(condition, fn):
@@ -39,17 +47,62 @@ def value_if(condition, fn):
     return fn() if condition else torch.zeros((), device=condition.device)
 
 
-def forward(network, x, training):
-    return network(x, training=training)
-
-
 def replicas():
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     return torch.distributed.get_world_size() if distributed else 1
 
 
-class TrainStep:
+def random_state():
+    # A Keras Dropout without a seed draws from torch's own generators, which no Keras variable holds.
+    states = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ())]
+    return [bytes(state.tolist()) for state in states]
+
+
+def set_random_state(states):
+    tensors = [torch.tensor(list(state), dtype=torch.uint8) for state in states]
+    torch.set_rng_state(tensors[0])
+    # As many devices as there are now: a run may continue on another machine.
+    for device, state in zip(range(torch.cuda.device_count()), tensors[1:]):
+        torch.cuda.set_rng_state(state, device)
+
+
+def increment(variable):
+    variable.value.add_(1)
+
+
+def add_logs(total, count, first_bad, pairs, step):
+    total, count, first_bad = total.value, count.value, first_bad.value
+    values = torch.stack([_scalar(value, total.device) for value, _ in pairs])
+    weights = tuple(weight for _, weight in pairs)
+    if all(isinstance(weight, float) for weight in weights):
+        weights = _vector(weights, total.device)
+    else:
+        weights = torch.stack([_scalar(weight, total.device) for weight in weights])
+    total.addcmul_(values, weights)
+    count.add_(weights)
+    earliest = torch.minimum(first_bad, step.value)
+    first_bad.copy_(torch.where(torch.isfinite(values), first_bad, earliest))
+
+
+def mean_logs(total, count):
+    return (total.value / count.value.clamp(min=1e-9)).unbind()
+
+
+def _scalar(value, device):
+    return value.float() if torch.is_tensor(value) else _vector(float(value), device)
+
+
+@functools.lru_cache(maxsize=64)
+def _vector(numbers, device):
+    return torch.tensor(numbers, dtype=torch.float32, device=device)
+
+
+class TrainStep(CPUFitLoop):
     """The Trainer's `train_step`, with logs cut off from the graph."""
 
     def train_step(self, data):
         return {name: value.detach() for name, value in self.stateful_step(data).items()}
+
+    @staticmethod
+    def logs_in_step():
+        return keras.ops.zeros(()).device.type == "cpu"

@@ -7,7 +7,9 @@ import sys
 import time
 
 import keras
+import numpy as np
 
+from kgan import _backend
 from kgan.callbacks import generations
 from kgan.callbacks.stop_on_non_finite import raise_if_non_finite
 from kgan.errors import CheckpointError, UsageError
@@ -56,7 +58,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.data = getattr(data, "fingerprint", None)
         self.epoch = self.batch = self._first = 0
         self._saved_batch, self._saved_time = 0, time.monotonic()
-        self._resumed, self._damaged = None, []
+        self._resumed, self._damaged, self._random = None, [], []
 
     def restore(self, model):
         """Loads the newest good checkpoint into a compiled model of the same kind.
@@ -82,26 +84,23 @@ class Checkpoint(keras.callbacks.Callback):
             for error in errors:
                 print(f"kgan: {error}; continuing from {path}", file=sys.stderr)
             self._damaged = found[: len(errors)]
-            self._resumed = state, [keras.ops.convert_to_numpy(v.value) for v in model.metrics_variables]
+            self._resumed = state
             return state
         if errors:
             raise errors[0]
         return None
 
     def _load(self, model, path, state):
-        ours = {
-            "system": type(model).__name__,
-            "structure": _structure(model),
-            "settings": self.settings,
-            "data": self.data,
-        }
-        for name, value in ours.items():
-            theirs = getattr(state, name)
-            if None not in (value, theirs) and value != theirs:
-                what = {"system": f"of a {theirs}", "structure": f"of a {theirs} of other sizes"}
+        system = type(model).__name__
+        for theirs, ours, what in (
+            (state.system, system, f"a {state.system}"),
+            (state.structure, _structure(model), f"a {state.system} with networks of other sizes"),
+            (state.settings, self.settings, "a run with other settings"),
+            (state.data, self.data, "a run on other data"),
+        ):
+            if None not in (theirs, ours) and theirs != ours:
                 raise CheckpointError(
-                    f"the checkpoint {path} must be of this {ours['system']} and its {name}, "
-                    f"it is {what.get(name, f'of other {name}')}"
+                    f"a checkpoint must be of this {system} and its run, {path} is of {what}"
                 )
         try:
             model.load_weights(path / generations.WEIGHTS)
@@ -127,16 +126,31 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.batch, self._first = epoch, 0, 0
-        if self._resumed is not None and self._resumed[0].epoch == epoch:
-            state, metrics = self._resumed
-            self.batch = self._first = state.batch
-            # fit has just set the metrics to zero: the epoch's means go on from where they were.
-            for variable, value in zip(self.model.metrics_variables, metrics, strict=True):
-                variable.assign(value)
+        if self._resumed is not None and self._resumed.epoch == epoch:
+            self._continue(self._resumed)
         self._resumed = None
         self._saved_batch = self.batch
 
+    def _continue(self, state):
+        self._random = [bytes.fromhex(text) for text in state.random]
+        if not state.batch:
+            self._restore_random()
+        else:
+            self.batch = self._first = state.batch
+            # fit has just set the metrics to zero: the epoch's means go on from where they were.
+            variables = self.model.metrics_variables
+            if [np.shape(value) for value in state.metrics] != [v.shape for v in variables]:
+                raise CheckpointError(f"the checkpoints in {self.folder} are of a model with other metrics")
+            for variable, value in zip(variables, state.metrics):
+                variable.assign(np.array(value, variable.dtype))
+
+    def _restore_random(self):
+        if self._random:
+            _backend.set_random_state(self._random)
+        self._random = []
+
     def on_train_batch_begin(self, batch, logs=None):
+        self._restore_random()  # not before: torch's loader draws from the generator when an epoch begins
         self.batch = self._first + batch
         steps = self.batch - self._saved_batch
         enough = self.every_steps is not None and steps >= self.every_steps
@@ -157,6 +171,7 @@ class Checkpoint(keras.callbacks.Callback):
         """
         model = self.model
         raise_if_non_finite(model, self.folder)
+        metrics = model.metrics_variables if self.batch else ()  # an epoch begins with fresh ones
         fields = {
             "epoch": self.epoch,
             "batch": self.batch,
@@ -165,8 +180,10 @@ class Checkpoint(keras.callbacks.Callback):
             "structure": _structure(model),
             "settings": self.settings,
             "data": self.data,
+            "metrics": [keras.ops.convert_to_numpy(v.value).tolist() for v in metrics],
+            "random": [state.hex() for state in _backend.random_state()],
         }
-        generations.write(self.folder, fields, model.save_weights)
+        generations.write(self.folder, fields, model.save_weights, generations.size_of(model))
         self._saved_batch, self._saved_time = self.batch, time.monotonic()
 
     @staticmethod

@@ -1,8 +1,10 @@
 """Checkpoints on disk: folders `step-000000123`, each written whole and checked by hash."""
 
 import dataclasses
+import errno
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -28,7 +30,10 @@ class State:
         structure: SHA-256 of the shapes and types of the model's variables.
         settings: SHA-256 of the run's settings, or `None`.
         data: the data set's fingerprint, or `None`.
-        weights: SHA-256 of the file that holds weights, optimizers, seeds and metrics.
+        metrics: the values of the metrics' variables, as nested lists, within an epoch; Keras does not
+            save them.
+        random: states of the generators that the backend draws from outside Keras' seeds, in hexadecimal.
+        weights: SHA-256 of the file that holds weights, optimizers, averages and seeds.
     """
 
     epoch: int
@@ -38,6 +43,8 @@ class State:
     structure: str
     settings: str | None
     data: str | None
+    metrics: list
+    random: list
     weights: str
 
 
@@ -71,13 +78,14 @@ def newest(folder):
     return str(found[0]) if found else "none"
 
 
-def write(folder, fields, save_weights):
+def write(folder, fields, save_weights, size):
     """Writes a checkpoint, then removes all but the last two; a failure leaves the earlier ones as they are.
 
     Args:
         folder: the folder of checkpoints; it is created.
         fields: the fields of `State` but `weights`.
         save_weights: is called with the path of the file to write.
+        size: at most so many bytes will be written.
 
     Raises:
         CheckpointError: it could not be written, for example because the disk is full.
@@ -88,9 +96,11 @@ def write(folder, fields, save_weights):
     try:
         with replacing(target) as temporary:
             temporary.mkdir()
+            reserve(temporary / "reserve", size)
             save_weights(temporary / WEIGHTS)
             state = {**fields, "weights": digest(temporary / WEIGHTS)}
-            (temporary / STATE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+            text = json.dumps({**state, "sha256": _checksum(state)}, indent=2)
+            (temporary / STATE).write_text(text + "\n", encoding="utf-8")
             for file in (temporary / WEIGHTS, temporary / STATE):
                 _flush(file)
     except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
@@ -101,6 +111,35 @@ def write(folder, fields, save_weights):
         shutil.rmtree(old)
 
 
+def size_of(model):
+    """An upper bound, in bytes, of what Keras writes for a model's variables and optimizers.
+
+    Args:
+        model: a built model.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer else ())]
+    # At most 8 bytes a number; HDF5 spends one to three kilobytes on each variable and group.
+    return sum(8 * math.prod(variable.shape) + 16_384 for variable in variables) + 2**20
+
+
+def reserve(path, size):
+    """Raises OSError unless a file of some size can be written; the file is removed again.
+
+    HDF5 can crash the process when a write fails, so a full disk has to be noticed before.
+
+    Args:
+        path: a file that does not exist.
+        size: in bytes.
+    """
+    with open(path, "wb") as file:
+        if hasattr(os, "posix_fallocate"):  # knows of quotas, but not on every system
+            os.posix_fallocate(file.fileno(), 0, size)
+        elif shutil.disk_usage(path.parent).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    path.unlink()
+
+
 def _same(target, fields):
     # A run that resumes and stops at once comes to the step that it began at: the state is the same.
     try:
@@ -108,6 +147,10 @@ def _same(target, fields):
     except CheckpointError:
         return False
     return {**state, **fields} == state
+
+
+def _checksum(state):
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _flush(path):
@@ -133,16 +176,14 @@ def read(path):
         CheckpointError: a file is missing or is not what was written.
     """
     try:
-        state = State(**json.loads((path / STATE).read_text(encoding="utf-8")))
-        for field in dataclasses.fields(State):
-            value = getattr(state, field.name)
-            if not isinstance(value, int if field.type is int else str | None):
-                raise TypeError(field.name)
-        whole = digest(path / WEIGHTS) == state.weights
-    except (OSError, ValueError, TypeError) as error:
+        values = json.loads((path / STATE).read_text(encoding="utf-8"))
+        whole = values.pop("sha256") == _checksum(values)
+        state = State(**values)
+        wrong = STATE if not whole else WEIGHTS if digest(path / WEIGHTS) != state.weights else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"the checkpoint {path} is damaged: {_reason(error)}") from error
-    if not whole:
-        raise CheckpointError(f"the checkpoint {path} is damaged: the SHA-256 of {WEIGHTS} is another")
+    if wrong:
+        raise CheckpointError(f"the checkpoint {path} is damaged: the SHA-256 of {wrong} is another")
     return state
 
 

@@ -3,6 +3,7 @@
 import csv
 import pathlib
 import time
+from typing import Any
 
 import keras
 
@@ -35,7 +36,7 @@ class HistoryCSV(keras.callbacks.Callback):
         super().__init__()
         self.path = pathlib.Path(path)
         self.curve = self.path.with_name("loss.png") if curve is None else curve
-        self._rows = None
+        self._rows: Any = None
         self._drawn, self._cost = float("-inf"), 0.0
 
     def on_train_begin(self, logs=None):

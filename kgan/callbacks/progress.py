@@ -3,6 +3,7 @@
 import atexit
 import sys
 import time
+from typing import Any
 
 import keras
 from rich.console import Console
@@ -38,8 +39,11 @@ class Progress(keras.callbacks.Callback):
     def __init__(self, epochs=None, steps_per_epoch=None, every_seconds=None, file=None):
         super().__init__()
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
-        self.every_seconds, self.file = every_seconds, file
-        self._bar = self._origin = self._console = None
+        self.every_seconds: Any = every_seconds
+        self.file = file
+        self._bar: Any = None
+        self._console: Any = None
+        self._origin: Any = None
         self._done = self._total = self._epoch = self._first = 0
         self._shown = float("-inf")
         self._losses = ""

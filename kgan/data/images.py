@@ -16,8 +16,8 @@ class Images(keras.utils.PyDataset):
     """Decoded images in batches of one size, made by `load_images`.
 
     Batch i of epoch e is a function of (seed, e, i) and nothing else, so a run can be resumed anywhere. The
-    rest that does not fill a batch is left out, and as every epoch has its own order, it is never the same
-    rest. `fit` must be given `shuffle=False`, or else Keras mixes the order of the batches by its own lights.
+    images that do not fill a last batch are left out, others in each epoch. `fit` must be given
+    `shuffle=False`, or else Keras serves the batches of an epoch in an order that nothing reproduces.
 
     Args:
         pixels: a `kgan.data.pixels.Pixels`.
@@ -96,8 +96,9 @@ class Images(keras.utils.PyDataset):
         first = (self._start + index) * self.batch_size
         rows = self._rows(self._epoch)[first : first + self.batch_size]
         # A new array each time: JAX on a CPU may keep using the memory after the call that it was passed to.
-        images = np.divide(self._pixels.take(rows), np.float32(127.5), dtype=np.float32)
-        images -= np.float32(1)
+        images = self._pixels.take(rows).astype(np.float32)
+        images -= np.float32(127.5)
+        images *= np.float32(1 / 127.5)
         if self._served is not None:
             self._served += 1
         return images if self.labels is None else (images, self.labels[rows])

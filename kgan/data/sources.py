@@ -99,14 +99,15 @@ def _open_folder(path, split):
     import datasets
 
     name = f"{path} ({split})"
-    with _one_line(path, split), _quiet(_size(path) < _QUIET_BYTES):
+    with _one_line(path, split):
         if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
             saved = datasets.load_from_disk(str(path))
             splits = saved if isinstance(saved, dict) else {str(saved.split or "train"): saved}
             return _checked(_select(splits, split), name)
         if plain.is_image_folder(path):
             return _open_images(path, split, name)
-        return _checked(datasets.load_dataset(str(path), split=split), name)
+        with _quiet(_size(path) < _QUIET_BYTES):
+            return _checked(datasets.load_dataset(str(path), split=split), name)
 
 
 def _open_images(path, split, name):
@@ -116,7 +117,7 @@ def _open_images(path, split, name):
     features = datasets.Features(image=datasets.Image())
     if all(classes for _, classes, _ in listed.values()):
         # One list of classes for all splits: a label means the same in train and test.
-        names = sorted({name for _, classes, _ in listed.values() for name in classes})
+        names = sorted({label for _, classes, _ in listed.values() for label in classes})
         features["label"] = datasets.ClassLabel(names=names)
     splits = {}
     for part, (paths, classes, _) in listed.items():

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kgan import _backend
+
 _NEVER = 2**31 - 1
 
 
@@ -33,26 +35,17 @@ class LogMeans(keras.metrics.Metric):
         Args:
             logs: dict from name to a scalar, or to a pair (scalar, weight) when the value counts in
                 part of the steps only, as a lazy penalty's does.
-            step: the number of this train step, kept where a value is not finite.
+            step: Keras variable that counts the train steps, kept where a value is not finite.
         """
         pairs = [logs.get(name, (0.0, 0.0)) for name in self.names]
         pairs = [pair if isinstance(pair, tuple) else (pair, 1.0) for pair in pairs]
-        values = ops.stack([ops.cast(value, "float32") for value, _ in pairs])
-        if all(isinstance(weight, float) for _, weight in pairs):
-            weights = ops.convert_to_tensor(np.array([weight for _, weight in pairs], "float32"))
-        else:
-            weights = ops.stack([ops.cast(weight, "float32") for _, weight in pairs])
-        self.total.assign(self.total + values * weights)
-        self.count.assign(self.count + weights)
-        here = ops.where(ops.isfinite(values), _NEVER, ops.cast(step, "int32"))
-        self.first_bad.assign(ops.minimum(self.first_bad, here))
+        _backend.add_logs(self.total, self.count, self.first_bad, pairs, step)
 
     def update_state(self, logs, step):
         self.record(logs, step)
 
     def result(self):
-        means = self.total / ops.maximum(self.count, 1e-9)
-        return {name: means[i] for i, name in enumerate(self.names)}
+        return dict(zip(self.names, _backend.mean_logs(self.total, self.count)))
 
     def reset_state(self):
         # first_bad stays: it tells of the whole training.

@@ -71,7 +71,7 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         self.preset = preset
         self.seed = seed
         self.average = average
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = _backend.SeedGenerator(seed)
         self.loss_function = None
         self.penalties = ()
         self.logs = None
@@ -161,9 +161,9 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
             for player, weights in partition.items()
         }
         optimizer = self._player_optimizers(optimizer, partition)
-        float16 = [p for p, group in networks.items() if any(_uses_float16(n) for n in group)]
+        self._float16 = [p for p, group in networks.items() if any(_uses_float16(n) for n in group)]
         super().compile(optimizer=optimizer, auto_scale_loss=False, **kwargs)
-        optimizer.bind(partition, scaled=float16)
+        optimizer.bind(partition, scaled=self._float16)
         for penalty in self.penalties:
             penalty.build(self)
         names = [f"{player}_loss" for player in partition] + [penalty.name for penalty in self.penalties]
@@ -214,6 +214,8 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         """
         self._check_images(x)
         if hasattr(x, "set_epoch"):
+            # Such data shuffle themselves; Keras would mix the batches by Python's global generator.
+            kwargs["shuffle"] = False
             callbacks = [_DataEpoch(x), *(callbacks or [])]
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
@@ -230,7 +232,7 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         batch = x if y is None else (x, y)
         self.adversarial_step(keras.tree.map_structure(ops.convert_to_tensor, batch))
-        self.optimizer.iterations.assign_add(1)
+        _backend.increment(self.optimizer.iterations)
         return self.get_metrics_result()
 
     def gradients(self, player, loss_fn):
@@ -276,7 +278,7 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         scores, slopes = {}, {}
         for point, images in (("real", real), ("fake", fake)):
             if point in shared:
-                scores[point], slopes[point] = _backend.input_gradient(critic, images)
+                scores[point], slopes[point] = self._slope(player, critic, images)
             else:
                 scores[point] = critic(images)
         total, logs = 0.0, {}
@@ -285,20 +287,35 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
                 value = penalty.from_gradient(slopes[penalty.point])
                 logs[penalty.name] = value
             else:
-                value, logs[penalty.name] = self._lazy(penalty, critic, real, fake)
+                value, logs[penalty.name] = self._from_scratch(penalty, critic, real, fake)
             total = total + value
         return scores["real"], scores["fake"], total, logs
 
-    def _lazy(self, penalty, critic, real, fake):
+    def _slope(self, player, critic, images):
+        """The critic's scores and their gradient by the images."""
+        if player not in self._float16:
+            return _backend.input_gradient(critic, images)
+        # Keras scales the outer loss only; this inner gradient would underflow in float16 as well.
+        scale = 256.0
+        scores, slopes = _backend.input_gradient(lambda x: critic(x) * scale, images)
+        return scores / scale, ops.cast(slopes, "float32") / scale
+
+    def _from_scratch(self, penalty, critic, real, fake):
         """A penalty's contribution in this step, and its log entry."""
-        seed = self.seed_generator
+
+        def penalize():
+            if penalty.point is None:
+                return penalty(critic, real, fake, seed=self.seed_generator)
+            points = penalty.at(real, fake, seed=self.seed_generator)
+            return penalty.from_gradient(self._slope(penalty.player, critic, points)[1])
+
         if penalty.interval == 1:
-            value = penalty(critic, real, fake, seed=seed)
+            value = penalize()
             return value, value
         # Every n-th update of the player, n times the weight: the time average stays the same.
         updates = self.optimizer.players[penalty.player].iterations
         active = ops.equal(ops.mod(updates, penalty.interval), 0)
-        value = _backend.value_if(active, lambda: penalty(critic, real, fake, seed=seed))
+        value = _backend.value_if(active, penalize)
         return penalty.interval * value, (value, ops.cast(active, "float32"))
 
     def first_non_finite(self):

@@ -1,1 +1,32 @@
-"""Figures of the papers, regenerated."""
+"""Figures of the papers, drawn again: each function writes one PNG and returns the numbers that it shows."""
+
+import importlib
+
+_FIGURES = {
+    "draw_decision_boundary": "decision_boundary",
+    "draw_interpolation": "interpolation",
+    "draw_loss_curves": "loss_curves",
+    "draw_nearest_neighbours": "nearest_neighbours",
+    "draw_toy_game": "toy_game",
+    "draw_vector_arithmetic": "vector_arithmetic",
+}
+
+__all__ = [  # noqa: F822 (pyflakes does not see what __getattr__ provides)
+    "draw_decision_boundary",
+    "draw_interpolation",
+    "draw_loss_curves",
+    "draw_nearest_neighbours",
+    "draw_toy_game",
+    "draw_vector_arithmetic",
+]
+
+
+# Sampling an exported bundle must not load Keras, and no figure should load what another one needs.
+def __getattr__(name):
+    if name in _FIGURES:
+        return getattr(importlib.import_module(f"kgan.figures.{_FIGURES[name]}"), name)
+    raise AttributeError(f"module 'kgan.figures' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_FIGURES])

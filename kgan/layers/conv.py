@@ -27,7 +27,7 @@ class Conv2D(keras.layers.Conv2D):
         (None, 32, 32, 8)
     """
 
-    def __init__(self, filters, kernel_size, strides=(1, 1), padding="valid", **kwargs):
+    def __init__(self, filters, kernel_size, strides=(1, 1), padding: int | str = "valid", **kwargs):
         self.explicit_padding, keras_padding = split_padding(padding)
         super().__init__(filters, kernel_size, strides=strides, padding=keras_padding, **kwargs)
 
@@ -67,7 +67,7 @@ class Conv2D(keras.layers.Conv2D):
             if n is None:
                 return False
             total = (-(-n // s) - 1) * s + (k - 1) * d + 1 - n
-            if total != 2 * self.explicit_padding:
+            if total != 2 * (self.explicit_padding or 0):
                 return False
         return True
 

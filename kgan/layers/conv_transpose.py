@@ -109,7 +109,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def _same_is_equal(self):
         """Whether "same", which crops (k - s) // 2 at the start and yields n * s pixels, does the same."""
-        p = self.explicit_padding
+        p = self.explicit_padding or 0
         return all(
             k - 2 * p + extra == s and (k - s) // 2 == p
             for k, s, extra in zip(self._kernel_spans(), self.strides, self._extra())

@@ -113,7 +113,7 @@ class MaxoutConv2D(keras.layers.Layer):
         filters,
         pieces,
         kernel_size,
-        padding=0,
+        padding: int | str = 0,
         pool_size=1,
         pool_stride=None,
         use_bias=True,

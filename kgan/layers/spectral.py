@@ -106,17 +106,13 @@ class SpectralNormalization(keras.layers.Wrapper):
         return vector / ops.maximum(ops.sqrt(ops.sum(ops.square(vector))), self.epsilon)
 
     def _run(self, inputs, weight):
-        """The wrapped layer on `inputs` with its weight replaced, through Keras' functional call."""
+        """The wrapped layer on `inputs`, its weight replaced inside a scope that holds all its state."""
         stored = self._weight()
-
-        def values(variables):
-            return [weight if variable is stored else variable.value for variable in variables]
-
-        state = self.layer.non_trainable_variables
-        outputs, new = self.layer.stateless_call(
-            values(self.layer.trainable_variables), values(state), inputs
-        )
-        for variable, value in zip(state, new):
-            if variable is not stored:
-                variable.assign(value)
+        rest = [variable for variable in self.layer.variables if variable is not stored]
+        mapping = [(stored, weight), *((variable, variable.value) for variable in rest)]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            outputs = self.layer(inputs)
+        for variable in rest:
+            if not variable.trainable:
+                variable.assign(scope.get_current_value(variable))
         return outputs

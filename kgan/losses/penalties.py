@@ -29,7 +29,7 @@ class Penalty:
 
     name = "penalty"  # its key in the logs
     player = "discriminator"
-    point = None  # "real", "fake", "between", or None when the point is no image
+    point: str | None = None  # "real", "fake", "between", or None when the point is no image
 
     def __init__(self, weight, interval=1):
         if not (math.isfinite(weight) and weight >= 0):
@@ -46,8 +46,9 @@ class Penalty:
 
     def at(self, real, fake, seed=None):
         """The images at which the gradient is taken, cut off from the network that made them."""
-        image = {"real": real, "fake": fake}[self.point]
-        return ops.stop_gradient(ops.convert_to_tensor(image))
+        if self.point not in ("real", "fake"):
+            raise NotImplementedError(f"{type(self).__name__} must define at")
+        return ops.stop_gradient(ops.convert_to_tensor(real if self.point == "real" else fake))
 
     def from_gradient(self, gradient):
         """The penalty, a scalar, from the gradient `[B, ...]` of the summed scores by the images."""

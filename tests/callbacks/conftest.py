@@ -64,3 +64,33 @@ def state_of():
         return [keras.ops.convert_to_numpy(variable.value) for variable in variables]
 
     return arrays
+
+
+class Play:
+    """Calls the hooks of callbacks as `fit` does, without training."""
+
+    def __init__(self, model, callbacks, steps=6):
+        self.model, self.callbacks, self.steps = model, callbacks, steps
+
+    def __call__(self, first, last, logs=None):
+        for callback in self.callbacks:
+            callback.set_model(self.model)
+            callback.set_params({"epochs": last, "steps": self.steps})
+        self.each("on_train_begin")
+        for epoch in range(first, last):
+            self.each("on_epoch_begin", epoch)
+            for batch in range(self.steps):
+                self.each("on_train_batch_begin", batch)
+                self.model.optimizer.iterations.assign_add(1)
+            self.each("on_epoch_end", epoch, logs or {"loss": 0.1 * epoch})
+        self.each("on_train_end")
+
+    def each(self, hook, *arguments):
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+
+
+@pytest.fixture
+def play():
+    """`play(model, callbacks, steps)(first_epoch, last_epoch, logs)`."""
+    return Play

@@ -1,4 +1,5 @@
 import errno
+import os
 import pathlib
 
 import datasets
@@ -34,8 +35,11 @@ def write(path, images, rows_per_batch):
         writer.close()
 
 
+@pytest.mark.parametrize("positioned", [True, False])
 @pytest.mark.parametrize("rows_per_batch", [1, 4, 7, 100])
-def test_rows_are_found_in_every_batch(tmp_path, rows_per_batch):
+def test_rows_are_found_in_every_batch(tmp_path, rows_per_batch, positioned, monkeypatch):
+    if not positioned:  # as on Windows
+        monkeypatch.setattr(kgan.data.pixels, "_POSITIONED", False)
     images = np.random.default_rng(0).integers(0, 256, (23, 5, 3, 3), dtype=np.uint8)
     write(tmp_path / "pixels.arrow", images, rows_per_batch)
     pixels = Pixels(tmp_path / "pixels.arrow", (5, 3, 3))
@@ -44,11 +48,15 @@ def test_rows_are_found_in_every_batch(tmp_path, rows_per_batch):
         np.testing.assert_array_equal(pixels.take(rows), images[rows])
 
 
-def test_taken_rows_are_copies(tmp_path):
-    write(tmp_path / "pixels.arrow", np.full((4, 2, 2, 1), 5, np.uint8), 2)
-    pixels = Pixels(tmp_path / "pixels.arrow", (2, 2, 1))
-    pixels.take(np.array([0]))[:] = 0
-    assert pixels.take(np.array([0])).min() == 5
+def test_file_cut_short_is_named(tmp_path):
+    path = tmp_path / "pixels.arrow"
+    write(path, np.full((4, 2, 2, 1), 5, np.uint8), 2)
+    pixels = Pixels(path, (2, 2, 1))
+    os.truncate(path, 8)
+    with pytest.raises(
+        DataError, match=r"^the decoded images in .*pixels\.arrow are cut short: delete that file$"
+    ):
+        pixels.take(np.array([3]))
 
 
 def resident():
@@ -69,7 +77,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     for first in range(0, len(order), 32):
         pixels.take(order[first : first + 32])
         largest = max(largest, resident())
-    assert largest - before < 60
+    assert largest - before < 20
 
 
 def test_decoded_once(flat_images, monkeypatch):

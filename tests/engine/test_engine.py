@@ -52,6 +52,18 @@ def test_penalty_in_a_step_has_its_closed_form(penalty, value, gradient):
     np.testing.assert_allclose(moved, np.array([3.0, 4.0]) * (1 - 0.01 * gradient), rtol=1e-5)
 
 
+def test_small_slopes_survive_float16():
+    # 2^-20 is below the smallest normal number of float16.
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = linear_gan((2.0**-20, 0.0))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.generator.set_weights([np.zeros_like(w) for w in model.generator.get_weights()])
+    logs = one_step(model, [losses.R1(2.0**40)], rate=0.0)
+    assert logs["r1"] == pytest.approx(0.5, rel=1e-2)
+
+
 def test_lazy_penalty_is_scaled_by_its_interval_and_logged_when_it_ran():
     def slope(interval, steps):
         model = linear_gan()
@@ -191,7 +203,12 @@ def test_execution_options_give_the_same_training(options):
         model.fit(model.example_data(16), **FIT)
         return model
 
-    assert difference(train(), train(**options)) < 1e-5
+    gap = difference(train(), train(**options))
+    if BACKEND == "tensorflow" and "jit_compile" in options:
+        # XLA draws other random numbers, so only the size of the steps can be compared.
+        assert 0 < gap < 1
+    else:
+        assert gap < 1e-5
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="the limits of the torch backend")

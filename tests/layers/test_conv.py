@@ -50,7 +50,7 @@ def apply(layer, x):
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "pad", "size"),
-    [(4, 2, 1, 8), (5, 2, 2, 8), (5, 2, 2, 7), (4, 1, 0, 4), (3, 1, 1, 5), (8, 1, 4, 6), (4, 2, 1, 7)],
+    [(4, 2, 1, 8), (5, 2, 2, 8), (5, 2, 2, 7), (8, 1, 4, 6)],
 )
 def test_convolution(kernel, stride, pad, size):
     x = RNG.normal(size=(2, size, size + 1, 3)).astype("float32")
@@ -60,16 +60,7 @@ def test_convolution(kernel, stride, pad, size):
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "pad", "extra"),
-    [
-        (4, 1, 0, 0),
-        (4, 2, 1, 0),
-        (5, 2, 2, 1),
-        (5, 2, 2, 0),
-        (3, 2, 1, 1),
-        (3, 1, 1, 0),
-        (5, 3, 0, 0),
-        (2, 3, 0, 1),
-    ],
+    [(4, 1, 0, 0), (4, 2, 1, 0), (5, 2, 2, 1), (3, 2, 1, 1), (5, 3, 0, 0), (2, 3, 0, 1)],
 )
 def test_transposed_convolution(kernel, stride, pad, extra):
     x = RNG.normal(size=(2, 3, 4, 3)).astype("float32")

@@ -80,7 +80,7 @@ def test_quadratic_critic(penalty):
     np.testing.assert_allclose(gradient_v, slope.sum(axis=0), rtol=1e-4, atol=1e-4 * np.abs(slope).max())
 
 
-@ON_IMAGES
+@pytest.mark.parametrize("penalty", [losses.R1(3.0), losses.GradientPenalty(3.0, target=2.5)], ids=repr)
 def test_convolutional_critic_against_finite_differences(penalty):
     network = keras.Sequential(
         [

@@ -1,0 +1,22 @@
+"""What `fit` does between the steps, where the steps run on the CPU."""
+
+import keras
+
+
+class _InStep(keras.callbacks.Callback):
+    """Reads the logs in the loop itself: handing them to a thread costs more than it hides on a CPU.
+
+    Keras hands the logs of each batch to a thread unless a callback acts on batches.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+class CPUFitLoop:
+    """Mixin: `fit` without a thread for the logs when `logs_in_step()` says so."""
+
+    def fit(self, *args, callbacks=None, **kwargs):
+        if self.logs_in_step() and not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [_InStep(), *keras.tree.flatten(callbacks or [])]
+        return super().fit(*args, callbacks=callbacks, **kwargs)

@@ -1,0 +1,44 @@
+"""From a recipe to an application: `kgan run`, `export`, `verify` and `sample` on the bundle."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kgan.cli import main
+
+pytestmark = pytest.mark.once
+
+
+def test_from_recipe_to_bundle(tmp_path, capsys, monkeypatch):
+    run, bundle = tmp_path / "run", tmp_path / "bundle"
+    words = ["epochs=1", "batch_size=8", "split=train[:16]", "width=4"]
+    assert main(["run", "dcgan_fashion_mnist", *words, "--out", str(run)]) == 0
+    assert main(["export", str(run), "-o", str(bundle)]) == 0
+    about = json.loads((bundle / "kgan.json").read_text())
+    assert about["recipe"]["recipe"] == "dcgan_fashion_mnist"
+    assert "Fashion-MNIST" in (bundle / "README.md").read_text()
+    assert main(["verify", str(bundle)]) == 0
+    sheets = []
+    for source in (run, bundle):
+        sheet = tmp_path / f"{source.name}.png"
+        assert main(["sample", str(source), "-n", "6", "--seed", "4", "-o", str(sheet)]) == 0
+        sheets.append(np.asarray(Image.open(sheet)).astype(int))
+    assert np.abs(sheets[0] - sheets[1]).max() <= 1
+    capsys.readouterr()
+
+    assert main(["export", str(run), "-o", str(bundle)]) == 2
+    assert "must not exist yet" in capsys.readouterr().err
+    model = pathlib.Path(bundle / "generator.onnx")
+    content = bytearray(model.read_bytes())
+    content[100] ^= 1
+    model.write_bytes(content)
+    for words in (["verify", str(bundle)], ["sample", str(bundle), "-o", str(tmp_path / "no.png")]):
+        assert main(words) == 1
+        message = capsys.readouterr().err
+        assert message.startswith("kgan: error: ")
+        assert message.count("\n") == 1
+        assert "was changed" in message
+    assert not (tmp_path / "no.png").exists()
