@@ -6,6 +6,7 @@ import pathlib
 import platform
 import shutil
 import tempfile
+from typing import Any
 
 import keras
 import numpy as np
@@ -64,8 +65,8 @@ def export_bundle(model_or_path, folder, formats, *, float_output, overwrite, re
         for name in (ONNX, SAVED_MODEL):
             if (work / name).exists():
                 shutil.move(work / name, temporary / name)
-        arrays = {f"input_{name}": value for name, value in reference.items()}
-        np.savez_compressed(temporary / REFERENCE, **arrays, **{FLOAT: expected})
+        arrays: dict[str, Any] = {f"input_{name}": value for name, value in reference.items()}
+        np.savez_compressed(temporary / REFERENCE, **{**arrays, FLOAT: expected})
         _write_samples(temporary / "samples.png", model, network, inputs)
         content = {**about, **_manifest(about, inputs, result, errors, float_output)}
         (temporary / "README.md").write_text(model_card(content), encoding="utf-8")

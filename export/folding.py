@@ -41,7 +41,7 @@ def _fold_constants(graph):
         if node.op_type == "Transpose":
             value = next(iter(arrays.values())).transpose(attribute(node, "perm"))
         else:
-            value = np.asarray(ReferenceEvaluator(node).run(None, arrays)[0])  # type: ignore
+            value = np.asarray(next(iter(ReferenceEvaluator(node).run(None, arrays))))
         if value.size > 2 * max(array.size for array in arrays.values()):
             continue  # smaller as a node than as a constant
         graph.constants[node.output[0]] = value
@@ -155,7 +155,7 @@ def _absorb(graph, linear, operation, values):
             linear.input[2] = graph.constant((bias * factor).astype(weight.dtype), "bias")
         return True
     if linear.op_type == "MatMul":
-        if not _is_matrix(graph, linear.input[0]):
+        if not is_matrix(graph, linear.input[0]):
             return False
         linear.op_type = "Gemm"
     shift = values if operation == "Add" else -values
@@ -176,7 +176,7 @@ def _along_outputs(linear, weight, factor):
     return factor.reshape(1, -1)
 
 
-def _is_matrix(graph, tensor):
+def is_matrix(graph, tensor):
     """Whether a tensor surely has rank 2: Gemm takes no other."""
     node = graph.producer(tensor)
     while node is not None and node.op_type in POINTWISE:
@@ -189,7 +189,7 @@ def _is_matrix(graph, tensor):
         return len(graph.constants.get(node.input[1], ())) == 2
     if node.op_type in ("Gemm", "Flatten"):
         return True
-    return node.op_type == "MatMul" and _is_matrix(graph, node.input[0])
+    return node.op_type == "MatMul" and is_matrix(graph, node.input[0])
 
 
 # -- projection, reshape to NHWC, transpose to NCHW: permute the columns of the projection instead
@@ -248,7 +248,7 @@ def _fold_crop(graph):
             continue  # counted from the other side: the size would have to be known
         more = [start for start, _ in spatial] + [0 if end >= _TO_THE_END else -end for _, end in spatial]
         pads = [a + b for a, b in zip(attribute(convolution, "pads", [0, 0, 0, 0]), more)]
-        _set_attribute(convolution, "pads", pads)
+        set_attribute(convolution, "pads", pads)
         graph.skip(crop)
         return True
     return False
@@ -261,13 +261,14 @@ def _fold_negative_pads(graph):
         if not any(pad < 0 for pad in pads[2:]):
             continue
         extra = list(attribute(node, "output_padding", [0, 0]))
-        _set_attribute(node, "output_padding", [old + max(0, -pad) for old, pad in zip(extra, pads[2:])])
-        _set_attribute(node, "pads", [*pads[:2], *(max(0, pad) for pad in pads[2:])])
+        set_attribute(node, "output_padding", [old + max(0, -pad) for old, pad in zip(extra, pads[2:])])
+        set_attribute(node, "pads", [*pads[:2], *(max(0, pad) for pad in pads[2:])])
         return True
     return False
 
 
-def _set_attribute(node, name, value):
+def set_attribute(node, name, value):
+    """Sets or replaces a node's attribute."""
     kept = [item for item in node.attribute if item.name != name]
     del node.attribute[:]
     node.attribute.extend([*kept, helper.make_attribute(name, value)])

@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from kgan._version import __version__
 from kgan.export.folding import POINTWISE, attribute, fold
+from kgan.export.small_maps import rewrite_small_maps
 
 OPSET = 18
 FLOAT_TENSOR = "images_float"
@@ -29,6 +30,7 @@ def finish(model, *, data_range, image_shape, float_output=False, weights=None):
     """
     graph = Graph(model.graph, weights or {})
     fold(graph)
+    rewrite_small_maps(graph, model.opset_import)
     layout = _quantize(graph, data_range, image_shape, float_output)
     return graph.canonical(model, image_shape, float_output), layout
 
@@ -73,6 +75,11 @@ class Graph:
         before = self.producer(node.input[0])
         before.output[0] = node.output[0]
         self.nodes.remove(node)
+
+    def replace(self, node, others):
+        """Puts other nodes into the place of one; the last of them makes its output."""
+        place = next(index for index, item in enumerate(self.nodes) if item is node)
+        self.nodes[place : place + 1] = others
 
     def rename(self, tensor, name):
         """Gives a tensor another name."""

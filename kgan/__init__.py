@@ -4,10 +4,32 @@
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from kgan._version import __version__
 
-_MODULES = (
+if TYPE_CHECKING:
+    from kgan import (
+        callbacks,
+        config,
+        data,
+        engine,
+        errors,
+        export,
+        figures,
+        latents,
+        layers,
+        losses,
+        models,
+        pictures,
+        recipes,
+        testing,
+        theory,
+        types,
+    )
+
+__all__ = [
+    "__version__",
     "callbacks",
     "config",
     "data",
@@ -24,16 +46,14 @@ _MODULES = (
     "testing",
     "theory",
     "types",
-)
-
-__all__ = ["__version__", *_MODULES]
+]
 
 
 def __getattr__(name):
-    if name in _MODULES:
+    if name in __all__:
         return importlib.import_module(f"kgan.{name}")
     raise AttributeError(f"module 'kgan' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *_MODULES])
+    return sorted([*globals(), *__all__])

@@ -1,6 +1,10 @@
 """What `fit` does between the steps, where the steps run on the CPU."""
 
+from typing import Any
+
 import keras
+
+_Model: Any = object  # a mixin of keras.Model, whose attributes it uses
 
 
 class _InStep(keras.callbacks.Callback):
@@ -13,7 +17,7 @@ class _InStep(keras.callbacks.Callback):
         pass
 
 
-class CPUFitLoop:
+class CPUFitLoop(_Model):
     """Mixin: `fit` without a thread for the logs when `logs_in_step()` says so."""
 
     def fit(self, *args, callbacks=None, **kwargs):

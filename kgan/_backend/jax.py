@@ -5,12 +5,15 @@ writes the new values back into the scope around it (keras-team/keras#18881).
 """
 
 import contextlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
 
 SeedGenerator = keras.random.SeedGenerator
+
+_Model: Any = object  # TrainStep is a mixin of keras.Model, whose attributes it uses
 
 no_grad = contextlib.nullcontext
 
@@ -124,7 +127,7 @@ def mean_logs(total, count):
     return list(total.value / jnp.maximum(count.value, 1e-9))
 
 
-class TrainStep:
+class TrainStep(_Model):
     """The Trainer's pure `train_step(state, data)` around the stateful one."""
 
     def train_step(self, state, data):

@@ -1,11 +1,14 @@
 """The seam for TensorFlow: gradient tapes over variables, one `tf.function` around the step."""
 
 import contextlib
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 SeedGenerator = keras.random.SeedGenerator
+
+_Model: Any = object  # TrainStep is a mixin of keras.Model, whose attributes it uses
 
 no_grad = contextlib.nullcontext
 
@@ -76,7 +79,7 @@ def mean_logs(total, count):
     return tf.unstack(total.value / tf.maximum(count.value, 1e-9))
 
 
-class TrainStep:
+class TrainStep(_Model):
     """The Trainer's `train_step` is the stateful step itself."""
 
     def train_step(self, data):

@@ -9,7 +9,6 @@ import numpy as np
 from keras import ops
 
 from kgan import _backend, latents
-from kgan.engine.average import MovingAverage
 from kgan.engine.logs import LogMeans
 from kgan.engine.players import PlayerOptimizers
 from kgan.errors import CheckpointError, UsageError
@@ -436,13 +435,13 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = {
+        arguments: dict[str, Any] = {
             key: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
             if isinstance(value, dict) and "class_name" in value and key != "dtype"
             else value
             for key, value in config.items()
         }
-        return cls(**config)
+        return cls(**arguments)
 
 
 def _uses_float16(network):

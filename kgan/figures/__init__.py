@@ -1,6 +1,15 @@
 """Figures of the papers, drawn again: each function writes one PNG and returns the numbers that it shows."""
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kgan.figures.decision_boundary import draw_decision_boundary
+    from kgan.figures.interpolation import draw_interpolation
+    from kgan.figures.loss_curves import draw_loss_curves
+    from kgan.figures.nearest_neighbours import draw_nearest_neighbours
+    from kgan.figures.toy_game import draw_toy_game
+    from kgan.figures.vector_arithmetic import draw_vector_arithmetic
 
 _FIGURES = {
     "draw_decision_boundary": "decision_boundary",
@@ -11,7 +20,7 @@ _FIGURES = {
     "draw_vector_arithmetic": "vector_arithmetic",
 }
 
-__all__ = [  # noqa: F822 (pyflakes does not see what __getattr__ provides)
+__all__ = [
     "draw_decision_boundary",
     "draw_interpolation",
     "draw_loss_curves",

@@ -17,7 +17,9 @@ L = keras.layers
 
 _TWO_BUMPS = ((0.55, -0.8, 0.5), (0.45, 0.9, 0.4))
 _BATCH = 512
-_ACT='silu'
+_ACT='tanh'
+_WIDE=1.0
+_OFF=1.0
 _RATES = {"generator": 5e-3, "discriminator": 2e-2}
 # Shares of the learning rates, of equal length: at a constant rate p_g circles around p_data.
 _COOLING = (1.0, 1.0, 0.5, 0.2, 0.05)
@@ -157,6 +159,12 @@ def _draw(mixture, n, rng):
     return x.astype("float32").reshape(n, 1, 1, 1)
 
 
+def _moments(mixture):
+    mean = sum(weight * mean for weight, mean, _ in mixture)
+    square = sum(weight * (mean**2 + deviation**2) for weight, mean, deviation in mixture)
+    return mean, math.sqrt(square - mean**2)
+
+
 # The game.
 
 
@@ -170,8 +178,9 @@ def _model(mixture, width, seed):
     rng = np.random.default_rng([seed, 1])
     for network in (generator, discriminator):
         network.set_weights([_glorot_uniform(weight.shape, rng) for weight in network.weights])
-    # G starts at the leftmost component, as wide as it is: there is a way to go.
-    _, mean, deviation = min(mixture, key=lambda component: component[1])
+    # G starts as wide as the data, beside them: there is a way to go.
+    mean, deviation = _moments(mixture)
+    mean, deviation = mean-_OFF*deviation, deviation*_WIDE
     scale = deviation / _run(generator, _LATENTS[:, None]).std()
     generator.layers[2].set_weights([scale * generator.layers[2].get_weights()[0], np.array([mean])])
     model = GAN(generator, discriminator, discriminator_steps=3, seed=seed)

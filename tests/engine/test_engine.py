@@ -87,7 +87,8 @@ def test_quadratic_critic_r1():
     # D(x) = sum(x^4)/4 through an activation: gradient x^3, R1 = gamma/2 * mean sum x^6.
     critic = lambda x: ops.sum(x**4, axis=(1, 2, 3)) / 4.0
     x = ops.convert_to_tensor(np.array([1.0, 2.0], "float32").reshape(2, 1, 1, 1))
-    assert float(ops.convert_to_numpy(ops.stop_gradient(losses.R1(2.0)(critic, x, x)))) == pytest.approx((1 + 64) / 2)
+    value = ops.convert_to_numpy(ops.stop_gradient(losses.R1(2.0)(critic, x, x)))
+    assert float(value) == pytest.approx((1 + 64) / 2)
 
 
 def test_gradient_penalty_with_batch_norm_is_refused():
@@ -126,7 +127,8 @@ def test_average_follows_its_formula():
     model.compile("sgd")
     start = model.generator.get_weights()
     model.fit(model.example_data(4), **FIT)
-    for before, now, average in zip(start, model.generator.get_weights(), model.average.network.get_weights()):
+    ends = model.generator.get_weights(), model.average.network.get_weights()
+    for before, now, average in zip(start, *ends):
         np.testing.assert_allclose(average, 0.75 * before + 0.25 * now, rtol=1e-5, atol=1e-7)
 
 
@@ -145,7 +147,7 @@ def test_average_copies_statistics_and_half_life_gives_the_published_decays():
 
 @pytest.mark.parametrize("arguments", [{}, {"decay": 0.5, "half_life": 3}, {"decay": 1.0}, {"half_life": 0}])
 def test_average_refuses_bad_settings(arguments):
-    with pytest.raises(UsageError, match="decay|half_life"):
+    with pytest.raises(UsageError, match=r"decay|half_life"):
         MovingAverage(**arguments)
 
 
@@ -189,12 +191,15 @@ def test_an_overflow_skips_one_player_only():
     trainable = len(model.discriminator.trainable_weights)
     after = [ops.convert_to_numpy(w.value) for w in model.discriminator.trainable_weights]
     kernels = [w for w in before[1] if w.ndim == 4]
-    assert trainable and all(np.array_equal(a, b) for a, b in zip(kernels, [w for w in after if w.ndim == 4]))
+    assert trainable
+    assert all(np.array_equal(a, b) for a, b in zip(kernels, [w for w in after if w.ndim == 4]))
     assert not all(np.array_equal(a, b) for a, b in zip(before[0], model.generator.get_weights()))
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="torch steps are eager: the next test shows the message")
-@pytest.mark.parametrize("options", [{"steps_per_execution": 2}, {"run_eagerly": True}, {"jit_compile": True}])
+@pytest.mark.parametrize(
+    "options", [{"steps_per_execution": 2}, {"run_eagerly": True}, {"jit_compile": True}]
+)
 def test_execution_options_give_the_same_training(options):
     def train(**options):
         keras.utils.set_random_seed(0)

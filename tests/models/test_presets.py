@@ -130,7 +130,8 @@ def test_gradient_of_one_score_stays_inside_the_image_patch():
     patch = keras.Sequential([keras.Input((64, 64, 1)), *model.layers[:2]])
     image = np.zeros((1, 64, 64, 1), "float32")
     image[0, 0, 0, 0] = 1.0
-    touched = np.abs(patch.predict(image, verbose=0) - patch.predict(image * 0, verbose=0)).sum(axis=-1)[0] > 0
+    changes = patch.predict(image, verbose=0) - patch.predict(image * 0, verbose=0)
+    touched = np.abs(changes).sum(axis=-1)[0] > 0
     assert touched.sum() == 1
 
 
