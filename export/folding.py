@@ -32,8 +32,9 @@ def attribute(node, name, default: Any = None) -> Any:
 
 
 def _fold_constants(graph):
-    """Computes one node whose inputs are all constants."""
-    for node in graph.nodes:
+    """Computes the nodes whose inputs are all constants."""
+    changed = False
+    for node in list(graph.nodes):
         known = [name for name in node.input if name]
         if not known or len(node.output) != 1 or not all(name in graph.constants for name in known):
             continue
@@ -46,16 +47,17 @@ def _fold_constants(graph):
             continue  # smaller as a node than as a constant
         graph.constants[node.output[0]] = value
         graph.nodes.remove(node)
-        return True
-    return False
+        changed = True
+    return changed
 
 
 # -- y = (W x + b) * scale + shift  is  (W * scale) x + (b * scale + shift)
 
 
 def _fold_affine(graph):
-    """Folds one multiplication or addition by a constant into the linear layer before it."""
-    for node in graph.nodes:
+    """Folds multiplications and additions by a constant into the linear layer before them."""
+    changed = False
+    for node in list(graph.nodes):
         if node.op_type not in ("Mul", "Add", "Sub", "Div"):
             continue
         places = [place for place in (0, 1) if node.input[place] in graph.constants]
@@ -74,8 +76,8 @@ def _fold_affine(graph):
         before = reshape if reshape is not None else linear
         before.output[0] = node.output[0]
         graph.nodes.remove(node)
-        return True
-    return False
+        changed = True
+    return changed
 
 
 def _linear_before(graph, tensor):
@@ -196,8 +198,9 @@ def is_matrix(graph, tensor):
 
 
 def _fold_memory_order(graph):
-    """Folds one transpose after a projection and its reshape into the projection's columns."""
-    for transpose in graph.nodes:
+    """Folds transposes after a projection and its reshape into the projection's columns."""
+    changed = False
+    for transpose in list(graph.nodes):
         if transpose.op_type != "Transpose":
             continue
         chain = [graph.producer(transpose.input[0])]
@@ -220,16 +223,17 @@ def _fold_memory_order(graph):
         target = np.array([-1, *(sample[axis] for axis in axes)], np.int64)
         reshapes[0].input[1] = graph.constant(target, "shape")
         graph.skip(transpose)
-        return True
-    return False
+        changed = True
+    return changed
 
 
 # -- a crop after a transposed convolution is more of its padding
 
 
 def _fold_crop(graph):
-    """Folds one crop of both spatial axes into the transposed convolution before it."""
-    for crop in graph.nodes:
+    """Folds crops of both spatial axes into the transposed convolution before them."""
+    changed = False
+    for crop in list(graph.nodes):
         if crop.op_type != "Slice":
             continue
         convolution = graph.producer(crop.input[0])
@@ -250,21 +254,22 @@ def _fold_crop(graph):
         pads = [a + b for a, b in zip(attribute(convolution, "pads", [0, 0, 0, 0]), more)]
         set_attribute(convolution, "pads", pads)
         graph.skip(crop)
-        return True
-    return False
+        changed = True
+    return changed
 
 
 def _fold_negative_pads(graph):
-    """Writes one negative padding, which ONNX forbids, as output padding."""
-    for node in graph.nodes:
+    """Writes negative padding, which ONNX forbids, as output padding."""
+    changed = False
+    for node in list(graph.nodes):
         pads = list(attribute(node, "pads", ())) if node.op_type == "ConvTranspose" else []
         if not any(pad < 0 for pad in pads[2:]):
             continue
         extra = list(attribute(node, "output_padding", [0, 0]))
         set_attribute(node, "output_padding", [old + max(0, -pad) for old, pad in zip(extra, pads[2:])])
         set_attribute(node, "pads", [*pads[:2], *(max(0, pad) for pad in pads[2:])])
-        return True
-    return False
+        changed = True
+    return changed
 
 
 def set_attribute(node, name, value):

@@ -118,6 +118,7 @@ def _report(folder, backend, seconds, app, trainer):
         for name, error in manifest["largest_error"].items()
     ]
     times = 1000 * app["again"], 1000 * trainer["again"]
+    command = os.path.relpath(pathlib.Path(sys.executable).with_name("kgan"))
     print(
         f"""
 Measured, trained with Keras on {backend}
@@ -134,6 +135,7 @@ Pictures over time  {run / SAMPLES}
 Loss curve          {run / "loss.png"}
 From the bundle     {folder / "samples.png"}
 Bundle              {bundle} (ONNX and SavedModel; begin with its README.md)
+More of them        {command} sample {bundle} -n 64 --seed 2 -o sheet.png
 """
     )
 

@@ -5,6 +5,10 @@
 `apply_gradients(optimizer, gradients, variables)`  one optimizer step.
 `maybe(condition, fn)`           runs the stateful `fn` when the condition holds, also inside a compiled step.
 `value_if(condition, fn)`        the scalar `fn()` when the condition holds, else 0; differentiable.
+`conv(ordinary, x, kernel, strides, pads)`  `ordinary(x, kernel)`, an NHWC convolution with these pads, by
+    a way that the backend runs faster where there is one; `pads` is None for any other convolution.
+`conv_transpose(ordinary, x, kernel, strides, pads, size)`  likewise the transpose of such a convolution of
+    images of this size.
 `forward(network, x, training)`  the network's output; a shorter way to it where a backend needs one.
 `no_grad()`                      a context in which nothing is recorded for differentiation.
 `SeedGenerator(seed)`            `keras.random.SeedGenerator`, with quick draws.
@@ -24,6 +28,8 @@ if keras.backend.backend() == "tensorflow":
         TrainStep,
         add_logs,
         apply_gradients,
+        conv,
+        conv_transpose,
         forward,
         increment,
         input_gradient,
@@ -42,6 +48,8 @@ elif keras.backend.backend() == "torch":
         TrainStep,
         add_logs,
         apply_gradients,
+        conv,
+        conv_transpose,
         forward,
         increment,
         input_gradient,
@@ -60,6 +68,8 @@ elif keras.backend.backend() == "jax":
         TrainStep,
         add_logs,
         apply_gradients,
+        conv,
+        conv_transpose,
         forward,
         increment,
         input_gradient,
@@ -80,6 +90,8 @@ __all__ = [
     "TrainStep",
     "add_logs",
     "apply_gradients",
+    "conv",
+    "conv_transpose",
     "forward",
     "increment",
     "input_gradient",

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import keras
 
+from kgan._backend import jax_convolution
+
 SeedGenerator = keras.random.SeedGenerator
 
 _Model: Any = object  # TrainStep is a mixin of keras.Model, whose attributes it uses
@@ -97,6 +99,22 @@ def value_if(condition, fn):
 
 def forward(network, x, training):
     return network(x, training=training)
+
+
+def conv(ordinary, x, kernel, strides, pads):
+    if _as_ordinary(strides, pads):
+        return ordinary(x, kernel)
+    return jax_convolution.conv(x, keras.ops.convert_to_tensor(kernel), strides, pads)
+
+
+def conv_transpose(ordinary, x, kernel, strides, pads, size):
+    if _as_ordinary(strides, pads):
+        return ordinary(x, kernel)
+    return jax_convolution.conv_transpose(x, keras.ops.convert_to_tensor(kernel), strides, pads, size)
+
+
+def _as_ordinary(strides, pads):
+    return pads is None or max(strides) == 1 or jax.default_backend() != "cpu"
 
 
 def replicas():

@@ -83,7 +83,8 @@ class Progress(keras.callbacks.Callback):
             self._origin = self._done, time.monotonic()
         if time.monotonic() - self._shown >= self.every_seconds:
             # Reading the losses waits for the device: at this interval only.
-            self._read(self.model.get_metrics_result())
+            if batch:  # else the means of the new epoch are still empty
+                self._read(self.model.get_metrics_result())
             self._show()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -379,10 +379,10 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
                 f"conditions must be among {[spec.name for spec in specs]}, got {sorted(unknown)}"
             )
         inputs = {**latents.draw(specs, n, seed), **{k: np.asarray(v) for k, v in conditions.items()}}
-        return to_uint8(self.display(self.generate(inputs)), self.data_range)
+        return to_uint8(ops.convert_to_numpy(self.display(self.generate(inputs))), self.data_range)
 
     def display(self, images):
-        """Generated images as they are shown; a system with unbounded output scales them here."""
+        """Generated images as they are shown; a system with unbounded output scales them, in keras.ops."""
         return images
 
     def call(self, inputs, training=False):

@@ -20,6 +20,7 @@ _BATCH = 512
 _ACT='tanh'
 _WIDE=1.0
 _OFF=1.0
+_GM=(4,.2)
 _RATES = {"generator": 5e-3, "discriminator": 2e-2}
 # Shares of the learning rates, of equal length: at a constant rate p_g circles around p_data.
 _COOLING = (1.0, 1.0, 0.5, 0.2, 0.05)
@@ -113,7 +114,7 @@ def draw_toy_game(path, mixture=_TWO_BUMPS, rounds=800, width=32, seed=0):
     moments = [_moment("start", model, edges, p_data)]
     stages = (
         ("D trained", rounds // 4, ({"generator": 0.0, "discriminator": 1.0},)),
-        ("G moved", rounds // 200, ({"generator": 0.2, "discriminator": 0.0},)),
+        ("G moved", _GM[0], ({"generator": _GM[1], "discriminator": 0.0},)),
         ("end", rounds, [dict.fromkeys(_RATES, share) for share in _COOLING]),
     )
     for title, length, shares in stages:
@@ -181,7 +182,7 @@ def _model(mixture, width, seed):
     # G starts as wide as the data, beside them: there is a way to go.
     mean, deviation = _moments(mixture)
     mean, deviation = mean-_OFF*deviation, deviation*_WIDE
-    scale = deviation / _run(generator, _LATENTS[:, None]).std()
+    scale = _WIDE * 0+1 if _WIDE==0 else deviation / _run(generator, _LATENTS[:, None]).std()
     generator.layers[2].set_weights([scale * generator.layers[2].get_weights()[0], np.array([mean])])
     model = GAN(generator, discriminator, discriminator_steps=3, seed=seed)
     model.compile(

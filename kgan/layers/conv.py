@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgan import _backend
 from kgan.errors import UsageError
 
 
@@ -32,6 +33,9 @@ class Conv2D(keras.layers.Conv2D):
         super().__init__(filters, kernel_size, strides=strides, padding=keras_padding, **kwargs)
 
     def convolution_op(self, inputs, kernel):
+        return _backend.conv(self._keras_convolution, inputs, kernel, self.strides, self._pads(inputs.shape))
+
+    def _keras_convolution(self, inputs, kernel):
         padding = self.padding
         if self.explicit_padding:
             if self._same_is_equal(inputs.shape):
@@ -59,6 +63,18 @@ class Conv2D(keras.layers.Conv2D):
     def _spatial(self, pair):
         none = (0, 0)
         return [none, pair, pair, none] if self.data_format == "channels_last" else [none, none, pair, pair]
+
+    def _pads(self, shape):
+        """Zeros before and after each axis of an NHWC image; None where it is no such convolution."""
+        if self.data_format != "channels_last" or self.groups != 1 or max(self.dilation_rate) > 1:
+            return None
+        if self.padding == "valid":  # an explicit padding is given to Keras as "valid"
+            return ((self.explicit_padding or 0,) * 2,) * 2
+        if None in shape[1:3]:
+            return None
+        spans = zip(shape[1:3], self.kernel_size, self.strides)
+        totals = [max(0, (-(-n // s) - 1) * s + k - n) for n, k, s in spans]
+        return tuple((total // 2, total - total // 2) for total in totals)
 
     def _same_is_equal(self, shape):
         """Whether "same" pads an input of this static shape by `explicit_padding` on every side."""

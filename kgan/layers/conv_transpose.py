@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgan import _backend
 from kgan.errors import UsageError
 from kgan.layers.conv import split_padding
 
@@ -58,6 +59,24 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def transposed_convolution(self, inputs, kernel):
         """The linear part: transposed convolution of `inputs` by `kernel`, with the layer's padding."""
+        pads, size = self._transposed(inputs.shape)
+        return _backend.conv_transpose(self._ordinary, inputs, kernel, self.strides, pads, size)
+
+    def _transposed(self, shape):
+        """Padding and image size of the convolution whose transpose this is; None where it is none."""
+        if self.data_format != "channels_last" or max(self.dilation_rate) > 1 or None in shape[1:3]:
+            return None, None
+        size = tuple(self.compute_output_shape(tuple(shape))[1:3])
+        if self.explicit_padding is not None:
+            return ((self.explicit_padding,) * 2,) * 2, size
+        margins = [k - s for k, s in zip(self.kernel_size, self.strides)]
+        if self.output_padding is not None or min(margins) < 0:
+            return None, None
+        if self.padding == "valid":
+            return ((0, 0),) * 2, size
+        return tuple((margin // 2, margin - margin // 2) for margin in margins), size
+
+    def _ordinary(self, inputs, kernel):
         crop = self.explicit_padding
         if crop is None:
             return self._keras_convolution(inputs, kernel, self.padding, self.output_padding)

@@ -423,7 +423,8 @@ class GAN(AdversarialModel):
 
     def display(self, images):
         if self.contrast:
-            return images / np.maximum(np.abs(images).max(axis=(1, 2, 3), keepdims=True), 1e-8)
+            largest = ops.max(ops.abs(images), axis=(1, 2, 3), keepdims=True)
+            return ops.divide(images, ops.maximum(largest, 1e-8))
         return images
 
     def get_config(self):
