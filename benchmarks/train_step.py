@@ -152,7 +152,13 @@ def check_same(model, native, images, batch, steps=3):
         logs = model.fit(images[:batch], batch_size=batch, shuffle=False, verbose=0).history
         found = logs["discriminator_loss"][0], logs["generator_loss"][0]
         # The second loss feels the first update, where Adam divides small gradients by small roots.
-        np.testing.assert_allclose(found, (d_loss, g_loss), rtol=1e-4 if i == 0 else 5e-3, atol=1e-4 if i == 0 else 1e-3, err_msg=f"step {i}")
+        np.testing.assert_allclose(
+            found,
+            (d_loss, g_loss),
+            rtol=1e-4 if i == 0 else 5e-3,
+            atol=1e-4 if i == 0 else 1e-3,
+            err_msg=f"step {i}",
+        )
     return wanted
 
 

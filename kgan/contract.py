@@ -142,7 +142,8 @@ def resume(build):
     ways = {"a .keras file": from_file, "weights": from_weights, "BackupAndRestore": backups[1]}
     for way, model in ways.items():
         gap = difference(whole, model)
-        assert gap == 0.0, f"resuming from {way} must equal an uninterrupted run, differs by {gap}"
+        hint = "" if gap == 0.0 else unseeded(whole)
+        assert gap == 0.0, f"resuming from {way} must equal an uninterrupted run, differs by {gap}{hint}"
 
 
 def sampling(build):
@@ -188,6 +189,13 @@ def difference(a, b):
 
     pairs = list(zip(state(a), state(b), strict=True))
     return max(float(np.max(np.abs(x - y), initial=0.0)) for x, y in pairs)
+
+
+def unseeded(model):
+    """What to do about layers that draw from a generator which no file holds."""
+    layers = [layer for group in model.players().values() for network in group for layer in network.layers]
+    names = [x.name for x in layers if getattr(x, "rate", 0) and getattr(x, "seed", 0) is None]
+    return f": give {names} an int seed" if names else ""
 
 
 def _compiled(build, seed=0):

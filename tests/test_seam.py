@@ -37,8 +37,13 @@ def modules():
 
 
 def imports(tree):
-    """The dotted names that a module imports, anywhere in it."""
+    """The dotted names that a module imports, anywhere in it but for what only type checkers read."""
+    unread = set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            unread |= {id(child) for statement in node.body for child in ast.walk(statement)}
+        if id(node) in unread:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

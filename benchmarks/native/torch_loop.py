@@ -12,7 +12,10 @@ from benchmarks.native.shapes import LATENT
 def make_generator(shape):
     c, layers = shape.channels, []
     if shape.dense_start:
-        layers += [nn.Linear(LATENT, c[0] * shape.start**2, bias=False), nn.BatchNorm1d(c[0] * shape.start**2)]
+        layers += [
+            nn.Linear(LATENT, c[0] * shape.start**2, bias=False),
+            nn.BatchNorm1d(c[0] * shape.start**2),
+        ]
         layers += [nn.ReLU(), nn.Unflatten(1, (c[0], shape.start, shape.start))]
     else:
         layers += [nn.Unflatten(1, (LATENT, 1, 1)), nn.ConvTranspose2d(LATENT, c[0], 4, 1, 0, bias=False)]

@@ -70,9 +70,7 @@ def input_gradient(fn, x):
 
 def apply_gradients(optimizer, gradients, variables):
     # `apply` of a LossScaleOptimizer assigns inside a cond, which a scope cannot see.
-    trainable, state = optimizer.stateless_apply(
-        _values(optimizer.variables), gradients, _values(variables)
-    )
+    trainable, state = optimizer.stateless_apply(_values(optimizer.variables), gradients, _values(variables))
     _assign(variables + optimizer.variables, trainable + state)
 
 
@@ -147,6 +145,13 @@ def mean_logs(total, count):
 
 class TrainStep(_Model):
     """The Trainer's pure `train_step(state, data)` around the stateful one."""
+
+    def __setattr__(self, name, value):
+        # After each step `fit` keeps the state here: Keras would look through all of it for layers.
+        if name == "_jax_state":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def train_step(self, state, data):
         groups = (

@@ -1,5 +1,7 @@
 """The moving average of a generator's weights."""
 
+import types
+
 import keras
 from keras import ops
 
@@ -61,7 +63,8 @@ class MovingAverage(keras.layers.Layer):
         # Through NumPy: two variables that share one buffer cannot be donated to a JAX step.
         self.network.set_weights(network.get_weights())
         self.network.trainable = False
-        self._original = (network,)  # a tuple hides it: the original is saved by its owner
+        # A proxy hides it from Keras, which would save it a second time.
+        self._original = types.MappingProxyType({"network": network})
         self.built = True
 
     def beta(self, batch_size):
@@ -76,8 +79,8 @@ class MovingAverage(keras.layers.Layer):
     def update(self, batch_size):
         """Moves the average one step towards the network's present weights."""
         beta = self.beta(batch_size)
-        trainable = {id(weight) for weight in self._original[0].trainable_weights}
-        for average, weight in zip(self.network.weights, self._original[0].weights):
+        trainable = {id(weight) for weight in self._original["network"].trainable_weights}
+        for average, weight in zip(self.network.weights, self._original["network"].weights):
             if id(weight) in trainable:
                 average.assign(average + (1.0 - beta) * (ops.stop_gradient(weight) - average))
             else:

@@ -252,9 +252,7 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
 
     def apply_gradients(self, player, gradients):
         """One step of the player's own optimizer, on its own variables."""
-        _backend.apply_gradients(
-            self.optimizer.players[player], gradients, self.optimizer.partition[player]
-        )
+        _backend.apply_gradients(self.optimizer.players[player], gradients, self.optimizer.partition[player])
 
     def update(self, player, loss_fn):
         """Differentiates `loss_fn() -> (loss, logs)` by one player's variables and moves them alone."""

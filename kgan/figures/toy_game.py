@@ -17,10 +17,6 @@ L = keras.layers
 
 _TWO_BUMPS = ((0.55, -0.8, 0.5), (0.45, 0.9, 0.4))
 _BATCH = 512
-_ACT='tanh'
-_WIDE=1.0
-_OFF=1.0
-_GM=(4,.2)
 _RATES = {"generator": 5e-3, "discriminator": 2e-2}
 # Shares of the learning rates, of equal length: at a constant rate p_g circles around p_data.
 _COOLING = (1.0, 1.0, 0.5, 0.2, 0.05)
@@ -114,7 +110,7 @@ def draw_toy_game(path, mixture=_TWO_BUMPS, rounds=800, width=32, seed=0):
     moments = [_moment("start", model, edges, p_data)]
     stages = (
         ("D trained", rounds // 4, ({"generator": 0.0, "discriminator": 1.0},)),
-        ("G moved", _GM[0], ({"generator": _GM[1], "discriminator": 0.0},)),
+        ("G moved", rounds // 80, ({"generator": 0.4, "discriminator": 0.0},)),
         ("end", rounds, [dict.fromkeys(_RATES, share) for share in _COOLING]),
     )
     for title, length, shares in stages:
@@ -170,20 +166,19 @@ def _moments(mixture):
 
 
 def _model(mixture, width, seed):
-    def hidden(activation):
-        return [L.Dense(width, activation), L.Dense(width, activation), L.Dense(1)]
+    def hidden():
+        return [L.Dense(width, "tanh"), L.Dense(width, "tanh"), L.Dense(1)]
 
-    generator = keras.Sequential([keras.Input((1,)), *hidden(_ACT), L.Reshape((1, 1, 1))], name="generator")
-    discriminator = keras.Sequential([keras.Input((1, 1, 1)), L.Flatten(), *hidden("tanh")], name="discriminator")
+    generator = keras.Sequential([keras.Input((1,)), *hidden(), L.Reshape((1, 1, 1))], name="generator")
+    discriminator = keras.Sequential([keras.Input((1, 1, 1)), L.Flatten(), *hidden()], name="discriminator")
     # Keras draws other weights on each backend; these let all of them start from one picture.
     rng = np.random.default_rng([seed, 1])
     for network in (generator, discriminator):
         network.set_weights([_glorot_uniform(weight.shape, rng) for weight in network.weights])
-    # G starts as wide as the data, beside them: there is a way to go.
+    # G starts beside the data: there is a way to go. Its last layer keeps its scale, because with larger
+    # weights each step would move p_g so far that it folds onto itself.
     mean, deviation = _moments(mixture)
-    mean, deviation = mean-_OFF*deviation, deviation*_WIDE
-    scale = _WIDE * 0+1 if _WIDE==0 else deviation / _run(generator, _LATENTS[:, None]).std()
-    generator.layers[2].set_weights([scale * generator.layers[2].get_weights()[0], np.array([mean])])
+    generator.weights[-1].assign([mean - deviation])
     model = GAN(generator, discriminator, discriminator_steps=3, seed=seed)
     model.compile(
         {player: keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99) for player, rate in _RATES.items()},

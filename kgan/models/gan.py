@@ -20,9 +20,7 @@ L = keras.layers
 
 
 def _generator_2014(sizes, activations, image_shape, last=None, **dense):
-    blocks = [
-        L.Dense(units, activation, **dense) for units, activation in zip(sizes[1:-1], activations[:-1])
-    ]
+    blocks = [L.Dense(units, activation, **dense) for units, activation in zip(sizes[1:-1], activations[:-1])]
     blocks.append(L.Dense(sizes[-1], activations[-1], **{**dense, **(last or {})}))
     return keras.Sequential([keras.Input((sizes[0],)), *blocks, L.Reshape(image_shape)], name="generator")
 
@@ -50,9 +48,7 @@ def _uniform(limit, **more):
 
 def _mnist_2014():
     shape = (28, 28, 1)
-    generator = _generator_2014(
-        (100, 1200, 1200, 784), ("relu", "relu", "sigmoid"), shape, **_uniform(0.05)
-    )
+    generator = _generator_2014((100, 1200, 1200, 784), ("relu", "relu", "sigmoid"), shape, **_uniform(0.05))
     discriminator = _maxout_discriminator(shape, 240, **_uniform(0.005))
     return {
         "generator": generator,

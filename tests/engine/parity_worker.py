@@ -55,8 +55,7 @@ def main(path):
     for name in kgan.models.__all__:
         system = getattr(kgan.models, name)
         coupled = any(
-            isinstance(layer, keras.layers.BatchNormalization)
-            for layer in system.tiny().discriminator.layers
+            isinstance(layer, keras.layers.BatchNormalization) for layer in system.tiny().discriminator.layers
         )
         penalties = [] if coupled else [kgan.losses.R1(0.3), kgan.losses.GradientPenalty(0.2)]
         model = prepared(system, penalties)

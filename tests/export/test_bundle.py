@@ -10,12 +10,14 @@ import numpy as np
 import onnx
 import pytest
 
+from kgan import latents
 from kgan.errors import BundleError, UsageError
 from kgan.export import bundle as bundle_module
 from kgan.export import export, verify
 from kgan.export.precision import full_precision, in_float32
 from kgan.export.runtime import Generator
 from kgan.models import DCGAN, GAN
+from kgan.types import Input, to_uint8
 
 L = keras.layers
 
@@ -58,7 +60,45 @@ class Jitter(keras.layers.Layer):
 
     def call(self, x):
         return x + keras.random.normal(ops.shape(x), seed=self.seeds)
+
+
+@keras.saving.register_keras_serializable("my_package")
+class Labelled(keras.layers.Layer):
+    def build(self, shapes):
+        self.table = keras.layers.Embedding(3, 4)
+        self.up = keras.layers.UpSampling2D(2)
+        self.norm = keras.layers.GroupNormalization(2)
+        self.conv = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")
+        self.table.build((None,))
+        self.norm.build((None, 4, 4, 2))
+        self.conv.build((None, 4, 4, 2))
+
+    def call(self, inputs, training=False):
+        x = ops.reshape(inputs["z"] * self.table(inputs["label"]), (-1, 2, 1, 2))
+        return self.conv(self.norm(self.up(ops.repeat(x, 2, axis=2))))
 """
+
+
+class Conditional:
+    """A model with a label, as far as export looks at it; its sampling network is a layer."""
+
+    data_range = (0.0, 1.0)
+    image_shape = (4, 4, 1)
+
+    def __init__(self, custom):
+        self.network = custom.Labelled()
+        zeros = {spec.name: np.zeros((1, *spec.shape), spec.dtype) for spec in self.sampling_inputs()}
+        self.generate(zeros)
+
+    def sampling_network(self):
+        return self.network
+
+    def sampling_inputs(self):
+        return Input("z", (4,)), Input("label", (), "int32", "label", "garment", num_classes=3)
+
+    def generate(self, inputs):
+        tensors = {name: keras.ops.convert_to_tensor(value) for name, value in inputs.items()}
+        return keras.ops.convert_to_numpy(keras.ops.stop_gradient(self.network(tensors)))
 
 
 @pytest.fixture(scope="module")
@@ -183,12 +223,23 @@ def test_mixed_precision_is_exported_in_float32(custom):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(
-    ("labels", "message"), [(["a"], "labels must be absent, as the model takes no class, got 1")]
-)
-def test_labels_of_a_model_without(tmp_path, labels, message):
-    with pytest.raises(UsageError, match=message):
-        export(GAN.tiny(), tmp_path / "bundle", labels=labels)
+def test_labels(custom, tmp_path):
+    model = Conditional(custom)
+    with pytest.raises(UsageError, match="labels must be 3 names, got 2"):
+        export(model, tmp_path / "bundle", labels=["shirt", "boot"])
+    folder = export(model, tmp_path / "bundle", labels=["shirt", "boot", "bag"])
+    generator = Generator(folder)
+    inputs = latents.draw(generator.inputs, 5, seed=4)
+    expected = to_uint8(model.generate({**inputs, "label": np.full(5, 2, "int32")}), (0.0, 1.0))
+    assert np.abs(generator.sample(5, seed=4, label="bag").astype(int) - expected).max() <= 1
+    assert "Classes: 0 shirt, 1 boot, 2 bag." in (folder / "README.md").read_text()
+    assert set(verify(folder).errors) == {"onnx", "saved_model"}
+
+
+@pytest.mark.once
+def test_labels_of_a_model_without(tmp_path):
+    with pytest.raises(UsageError, match="labels must be absent, as the model takes no class, got 1"):
+        export(GAN.tiny(), tmp_path / "bundle", labels=["a"])
 
 
 @pytest.mark.once

@@ -168,9 +168,7 @@ def test_dropout_is_off_when_judging_and_absent_from_the_generator():
 
 def test_contrast_normalised_model_trains_and_displays():
     generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(48), keras.layers.Reshape((4, 4, 3))])
-    discriminator = keras.Sequential(
-        [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(1)]
-    )
+    discriminator = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(1)])
     model = GAN(generator, discriminator, contrast_scale=55.0)
     model.compile()
     model.fit(model.example_data(4), batch_size=4, verbose=0)
