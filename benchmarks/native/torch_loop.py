@@ -1,6 +1,7 @@
 """DCGAN in plain PyTorch: `nn.Module`s in NCHW, `.backward()`, `optim.Adam`."""
 
 import contextlib
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ def make_generator(shape):
     else:
         layers += [nn.Unflatten(1, (LATENT, 1, 1)), nn.ConvTranspose2d(LATENT, c[0], 4, 1, 0, bias=False)]
         layers += [nn.BatchNorm2d(c[0]), nn.ReLU()]
-    for before, after in zip(c[:-2], c[1:-1]):
+    for before, after in itertools.pairwise(c[:-1]):
         layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
     return nn.Sequential(*layers, nn.ConvTranspose2d(c[-2], c[-1], 4, 2, 1, bias=False), nn.Tanh())
 
@@ -28,7 +29,7 @@ def make_generator(shape):
 def make_discriminator(shape):
     c = shape.channels[::-1]
     layers = [nn.Conv2d(c[0], c[1], 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
-    for before, after in zip(c[1:-1], c[2:]):
+    for before, after in itertools.pairwise(c[1:]):
         layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
     if shape.dense_start:
         layers += [nn.Flatten(), nn.Linear(c[-1] * shape.start**2, 1, bias=False)]

@@ -2,6 +2,7 @@
 
 import math
 import weakref
+from typing import Any
 
 import keras
 import torch
@@ -9,6 +10,7 @@ import torch
 from kgan._backend import adam
 from kgan._backend.torch_state import Scalar
 
+_fused_adam: Any = getattr(torch, "_fused_adam_", None)
 _players = weakref.WeakKeyDictionary()
 
 
@@ -21,12 +23,14 @@ def apply(optimizer, gradients, variables):
     player = _players.get(optimizer)
     if player is None or not player.fits(variables):
         player = _players[optimizer] = _Player(optimizer, variables)
-    if not (player.fusible and adam.is_plain_adam(optimizer)) or None in map(type, gradients):
+    if not (player.fusible and adam.is_plain_adam(optimizer)) or any(
+        gradient is None for gradient in gradients
+    ):
         optimizer.apply(gradients, variables)
         return
     rate = player.learning_rate(optimizer)  # of this step, as the count of steps is before it
     step = player.iterations.increment()
-    torch._fused_adam_(
+    _fused_adam(
         player.values,
         player.aligned(gradients),
         player.first,
@@ -58,7 +62,7 @@ class _Player:
         device = self.values[0].device
         self.fusible = (
             device.type in ("cpu", "cuda")
-            and hasattr(torch, "_fused_adam_")
+            and _fused_adam is not None
             and adam.is_plain_adam(optimizer)
             and adam.are_plain(variables)
         )

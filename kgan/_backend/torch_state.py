@@ -1,6 +1,7 @@
 """Small numbers that live on the device in Keras variables, read without waiting for it."""
 
 import weakref
+from typing import Any
 
 import keras
 
@@ -17,7 +18,8 @@ class Scalar:
     def __init__(self, variable):
         self.variable = variable
         self._tensor = variable.value
-        self._version = self._number = None
+        self._version: Any = None
+        self._number: Any = None
 
     def read(self):
         if self._version != self._tensor._version:

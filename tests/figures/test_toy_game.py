@@ -11,7 +11,7 @@ from kgan.figures import draw_toy_game, toy_game
 
 def test_two_equal_gaussians_end_the_game_with_d_at_one_half(tmp_path):
     path = tmp_path / "game.png"
-    game = draw_toy_game(path, mixture=((1.0, 0.0, 0.3),), rounds=200, width=16)
+    game = draw_toy_game(path, mixture=((1.0, 0.0, 0.3),), rounds=80, width=16)
     start, trained, moved, end = game.moments
     dx = game.x[1] - game.x[0]
     # Where D is trained it nears D*, which gains over the untrained D; G then moves to where D is high.
