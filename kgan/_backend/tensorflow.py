@@ -6,6 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kgan._backend import adam
+from kgan._backend.fit_loop import CPUFitLoop
+
 SeedGenerator = keras.random.SeedGenerator
 
 _Model: Any = object  # TrainStep is a mixin of keras.Model, whose attributes it uses
@@ -30,7 +33,40 @@ def input_gradient(fn, x):
 
 
 def apply_gradients(optimizer, gradients, variables):
-    optimizer.apply(gradients, variables)
+    fused = (
+        adam.is_plain_adam(optimizer)
+        and adam.are_plain(variables)
+        and all(isinstance(gradient, tf.Tensor) for gradient in gradients)
+        and not tf.distribute.in_cross_replica_context()
+        and replicas() == 1
+    )
+    if fused:
+        _fused_adam(optimizer, gradients, variables)
+    else:
+        optimizer.apply(gradients, variables)
+
+
+def _fused_adam(optimizer, gradients, variables):
+    # The kernel's formula is that of Keras, with epsilon-hat.
+    rate = tf.cast(optimizer.learning_rate, "float32")
+    optimizer.iterations.value.assign_add(1)
+    step = tf.cast(optimizer.iterations.value, "float32")
+    powers = {
+        "beta1_power": tf.pow(tf.constant(optimizer.beta_1, "float32"), step),
+        "beta2_power": tf.pow(tf.constant(optimizer.beta_2, "float32"), step),
+    }
+    for gradient, variable, first, second in zip(gradients, variables, *adam.slots(optimizer, variables)):
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.value.handle,
+            m=first.value.handle,
+            v=second.value.handle,
+            lr=rate,
+            beta1=optimizer.beta_1,
+            beta2=optimizer.beta_2,
+            epsilon=optimizer.epsilon,
+            grad=gradient,
+            **powers,
+        )
 
 
 def maybe(condition, fn):
@@ -87,8 +123,12 @@ def mean_logs(total, count):
     return tf.unstack(total.value / tf.maximum(count.value, 1e-9))
 
 
-class TrainStep(_Model):
+class TrainStep(CPUFitLoop, _Model):
     """The Trainer's `train_step` is the stateful step itself."""
 
     def train_step(self, data):
         return self.stateful_step(data)
+
+    @staticmethod
+    def logs_in_step():
+        return not tf.config.list_logical_devices("GPU")

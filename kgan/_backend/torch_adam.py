@@ -23,9 +23,8 @@ def apply(optimizer, gradients, variables):
     player = _players.get(optimizer)
     if player is None or not player.fits(variables):
         player = _players[optimizer] = _Player(optimizer, variables)
-    if not (player.fusible and adam.is_plain_adam(optimizer)) or any(
-        gradient is None for gradient in gradients
-    ):
+    complete = all(gradient is not None for gradient in gradients)
+    if not (complete and player.fusible and adam.is_plain_adam(optimizer)):
         optimizer.apply(gradients, variables)
         return
     rate = player.learning_rate(optimizer)  # of this step, as the count of steps is before it
