@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import statistics
+from typing import Any
 
 import keras
 import numpy as np
@@ -244,7 +245,8 @@ def _bin_density(cdf, edges):
 def _figure(game):
     figure = canvas.blank(9.0, 6.6)
     top = 1.08 * max(1.0, game.p_data.max(), *(np.sort(m.p_generated)[-3] for m in game.moments))
-    for index, (part, moment) in enumerate(zip(np.ravel(figure.subfigures(2, 2)), game.moments)):
+    parts: Any = figure.subfigures(2, 2)
+    for index, (part, moment) in enumerate(zip(parts.flat, game.moments)):
         upper, lower = part.subplots(2, 1, sharex=True, height_ratios=(5, 1))
         upper.plot(game.x, game.p_data, ":", color=canvas.REAL, linewidth=2.2, label="$p_{data}$")
         upper.plot(game.x, moment.p_generated, "-", color=canvas.FAKE, linewidth=2, label="$p_g$")

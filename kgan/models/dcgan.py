@@ -146,6 +146,21 @@ def _published_5x5(image_size=64, channels=3, latent_dim=100, width=128):
 
 
 def networks_28(channels=1, latent_dim=100, width=64):
+    """Both networks for 28x28 images: a projection to 7x7 and two doublings, and their mirror image.
+
+    Args:
+        channels: image channels.
+        latent_dim: length of the noise vector.
+        width: channels of the stage next to the image; the other has twice as many.
+
+    Returns:
+        Dict with `generator` and `discriminator`, for the constructor of `DCGAN`.
+
+    Example:
+
+    >>> networks_28(width=8)["discriminator"].output_shape
+    (None, 1)
+    """
     generator = keras.Sequential(
         [
             keras.Input((latent_dim,)),
