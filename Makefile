@@ -46,7 +46,9 @@ format: $(STAMP)test
 	@$(BIN)/ruff check --fix .
 
 benchmarks: $(STAMP)test
-	@$(BIN)/python -m benchmarks
+	@for backend in $(BACKENDS); do $(BIN)/python -m benchmarks.train_step --backend $$backend || exit 1; done
+	@$(BIN)/python -m benchmarks.loader
+	@$(BIN)/python -m benchmarks.onnx_latency
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -22,13 +22,15 @@ def full_precision():
     elif backend == "torch":
         import torch
 
-        matmul = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = False
+        users = (torch.backends.cuda.matmul, torch.backends.cudnn)
+        allowed = [user.allow_tf32 for user in users]
         try:
-            with torch.backends.cudnn.flags(allow_tf32=False):
-                yield
+            for user in users:
+                user.allow_tf32 = False
+            yield
         finally:
-            torch.backends.cuda.matmul.allow_tf32 = matmul
+            for user, value in zip(users, allowed):
+                user.allow_tf32 = value
     else:
         import tensorflow as tf
 

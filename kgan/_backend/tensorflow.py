@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from kgan._backend import adam
+from kgan._backend.chain import chain, normalizes_channels, training_call
 from kgan._backend.fit_loop import CPUFitLoop
 
 SeedGenerator = keras.random.SeedGenerator
@@ -83,7 +84,48 @@ def value_if(condition, fn):
 
 
 def forward(network, x, training):
-    return network(x, training=training)
+    layers = chain(network) if training is True and not _has_gpu() else None
+    if layers is None or not any(type(layer) is keras.layers.BatchNormalization for layer in layers):
+        return network(x, training=training)
+    for layer in layers:
+        x = _batch_norm(layer, x) if _normalizes(layer, x) else training_call(layer)(x)
+    return x
+
+
+def _normalizes(layer, x):
+    return (
+        type(layer) is keras.layers.BatchNormalization
+        and x.shape.rank in (2, 4)
+        and x.dtype == "float32"
+        and layer.compute_dtype == "float32"
+        and layer.trainable
+        and layer.activity_regularizer is None
+        and normalizes_channels(layer, x.shape.rank)
+    )
+
+
+def _batch_norm(layer, x):
+    """`layer(x, training=True)` as one operation, twice as fast on CPUs as Keras' moments and products."""
+    channels = x.shape[-1]
+    outputs = tf.raw_ops.FusedBatchNormV3(
+        x=x if x.shape.rank == 4 else x[:, None, None, :],
+        scale=layer.gamma.value if layer.scale else tf.ones(channels),
+        offset=layer.beta.value if layer.center else tf.zeros(channels),
+        mean=tf.zeros(0),
+        variance=tf.zeros(0),
+        epsilon=layer.epsilon,
+        is_training=True,
+    )
+    # The kernel gives the unbiased variance, Keras averages the biased one.
+    count = tf.cast(tf.size(x) // channels, "float32")
+    biased = outputs.batch_variance * ((count - 1.0) / count)
+    for moving, batch in ((layer.moving_mean, outputs.batch_mean), (layer.moving_variance, biased)):
+        moving.assign(moving * layer.momentum + tf.stop_gradient(batch) * (1.0 - layer.momentum))
+    return tf.reshape(outputs.y, tf.shape(x)) if x.shape.rank == 2 else outputs.y
+
+
+def _has_gpu():
+    return bool(tf.config.list_logical_devices("GPU"))
 
 
 def conv(ordinary, x, kernel, strides, pads):
@@ -131,4 +173,4 @@ class TrainStep(CPUFitLoop, _Model):
 
     @staticmethod
     def logs_in_step():
-        return not tf.config.list_logical_devices("GPU")
+        return not _has_gpu()

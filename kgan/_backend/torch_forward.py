@@ -6,7 +6,6 @@ over channels-last memory; other layers are called as Keras would. Values, stati
 are those of `network(x, training=True)`. The environment variable KGAN_DIRECT_FORWARD=0 turns it off.
 """
 
-import inspect
 import math
 import os
 import weakref
@@ -16,6 +15,8 @@ from typing import NamedTuple
 import keras
 import torch
 import torch.nn.functional as F
+
+from kgan._backend.chain import chain, layers_of, normalizes_channels, training_call
 
 _ENABLED = os.environ.get("KGAN_DIRECT_FORWARD", "1") != "0"
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -32,14 +33,9 @@ def forward(network, x, training):
 
 def _plan(network):
     plan = _plans.get(network)
-    if plan is None or plan.layers != _layers(network):
+    if plan is None or plan.layers != layers_of(network):
         plan = _plans[network] = _Plan(network)
     return plan if plan.steps else None
-
-
-def _layers(network):
-    """Identity of what runs: changes when a layer is added to or taken from a `Sequential`."""
-    return network.layers if type(network) is keras.Sequential else None
 
 
 class _Plan:
@@ -51,12 +47,12 @@ class _Plan:
 
     def __init__(self, network):
         # Not the network itself: the plan must not keep it alive.
-        self.layers = _layers(network)
+        self.layers = layers_of(network)
         self.steps = []
-        chain = _chain(network) if network.built else None
-        if chain is not None:
+        layers = chain(network)
+        if layers is not None:
             self.input_shape = tuple(network.input_shape[1:])
-            self.steps = _compile(chain, network.input_shape)
+            self.steps = _compile(layers, network.input_shape)
 
     def takes(self, x):
         # One sample has no unbiased variance, which torch's batch norm computes on the way.
@@ -75,48 +71,6 @@ class _Plan:
         return x
 
 
-def _chain(network):
-    """The layers of a linear network in order, nested ones included, or `None`."""
-    name, home = type(network).__name__, type(network).__module__
-    if type(network) is keras.Sequential:
-        layers = network.layers
-    elif name == "Functional" and home.startswith("keras."):
-        layers = _linear_graph(network)
-    else:
-        return None
-    if layers is None or None in network.input_shape[1:] or network.activity_regularizer is not None:
-        return None
-    chain = []
-    for layer in layers:
-        inner = [layer]
-        if isinstance(layer, keras.Model):
-            inner = _chain(layer) if layer.built else None
-        if inner is None or any(_masks(one) for one in inner):
-            return None
-        chain += inner
-    return chain
-
-
-def _linear_graph(network):
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
-        return None
-    layers, tensor = [], network.outputs[0]
-    while tensor is not network.inputs[0]:
-        operation, node_index, _ = tensor._keras_history
-        node = operation._inbound_nodes[node_index]
-        if not isinstance(operation, keras.layers.Layer) or node.arguments.kwargs:
-            return None
-        if len(node.input_tensors) != 1 or len(node.outputs) != 1:
-            return None
-        layers.append(operation)
-        tensor = node.input_tensors[0]
-    return layers[::-1]
-
-
-def _masks(layer):
-    return isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False)
-
-
 class _Step(NamedTuple):
     """One layer as a function of a tensor.
 
@@ -133,17 +87,17 @@ class _Step(NamedTuple):
     overwrite: Callable | None = None
 
 
-def _compile(chain, shape):
+def _compile(layers, shape):
     """Functions of a tensor, with the permutations and casts that they need in between."""
     runs, maps, fresh, dtype, known = [], False, False, "float32", 0
-    for layer in chain:
+    for layer in layers:
         steps = _steps_of(layer, shape)
         known += steps is not None
         policy = layer.compute_dtype if steps is not None else None
         if policy is not None and policy != dtype:
             runs.append(_cast(_DTYPES[policy]))
             fresh = True
-        for step in steps or [_Step(_keras_call(layer), False)]:
+        for step in steps or [_Step(training_call(layer), False)]:
             if step.maps is not None and step.maps != maps and len(shape) == 4:
                 runs.append(_to_maps if step.maps else _from_maps)
             if step.maps is not None:
@@ -181,12 +135,6 @@ def _from_maps(x):
 
 def _cast(dtype):
     return lambda x: x.to(dtype)
-
-
-def _keras_call(layer):
-    if "training" in inspect.signature(layer.call).parameters:
-        return lambda x: layer(x, training=True)
-    return layer
 
 
 def _weight(variable, layer):
@@ -346,16 +294,14 @@ def _conv_transpose(layer, shape):
         y = F.conv_transpose2d(x, weight, bias(), strides, padding, extra, 1, dilation)
         return y[:, :, : y.shape[2] - cut[0], : y.shape[3] - cut[1]] if any(cut) else y
 
-    return _with_activation(layer, _Step(run, True, fresh=True))
+    return _with_activation(layer, _Step(run, True, fresh=not any(cut)))
 
 
 # -- normalisation and noise
 
 
 def _batch_norm(layer, shape):
-    if layer.renorm or layer.synchronized or layer.axis % len(shape) != len(shape) - 1:
-        return None
-    if len(shape) not in (2, 4):
+    if len(shape) not in (2, 4) or not normalizes_channels(layer, len(shape)):
         return None
     mean, variance = layer.moving_mean.value, layer.moving_variance.value
     gamma = layer.gamma.value if layer.scale else None

@@ -95,7 +95,7 @@ def _figure(drawn):
         left.plot(drawn.logits, value, style, label=label)
         right.plot(drawn.logits, drawn.gradients[label], style, label=label)
     left.set(title="loss of the generator for one fake", ylabel="loss")
-    right.set(title="its gradient by the logit", ylabel="gradient")
+    right.set(title="its gradient by D's output", ylabel="gradient")
     for axes, curves in ((left, drawn.values), (right, drawn.gradients)):
         axes.set(xlabel="D's output for the fake, before any sigmoid")
         axes.set_ylim(*_limits(curves.values()))

@@ -146,6 +146,18 @@ def _published_5x5(image_size=64, channels=3, latent_dim=100, width=128):
 
 
 def networks_28(channels=1, latent_dim=100, width=64):
+    """Both networks for 28x28 images: a projection to 7x7, then two doublings, and the mirror image.
+
+    Args:
+        channels: image channels.
+        latent_dim: length of the noise vector.
+        width: channels of the outer stage, half those of the inner one.
+
+    Example:
+
+    >>> networks_28(width=4)["generator"].output_shape
+    (None, 28, 28, 1)
+    """
     """Both networks for 28x28 images: a projection to 7x7 and two doublings, and their mirror image.
 
     Args:
