@@ -1,6 +1,7 @@
 """Full float32 for the exported network and for the reference that it is compared with."""
 
 import contextlib
+from typing import Any
 
 import keras
 
@@ -22,7 +23,7 @@ def full_precision():
     elif backend == "torch":
         import torch
 
-        users = (torch.backends.cuda.matmul, torch.backends.cudnn)
+        users: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
         allowed = [user.allow_tf32 for user in users]
         try:
             for user in users:

@@ -1,6 +1,7 @@
 """Sums and differences of latents that stand for concepts."""
 
 import dataclasses
+import textwrap
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from kgan.figures import canvas, decoding, tiles
 
 _AVERAGED, _AROUND = 3, 8
 _GAP = 34
+# Letters that fit above a column, and the height of a line of them in pixels.
+_LETTERS, _LINE = 12, 14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +47,7 @@ def draw_vector_arithmetic(path, source, a, b, c, *, noise=0.25, names=("A", "B"
         c: likewise of the one that is added.
         noise: half the width of the uniform noise that is added to each coordinate of the result for the
             eight images around it, >= 0, in units of the latent.
-        names: what the figure calls the three concepts.
+        names: what the figure calls the three concepts, in lines of 12 letters.
         seed: int >= 0, draws that noise and the other inputs.
 
     Returns:
@@ -96,20 +99,21 @@ def _figure(drawn, names):
     around = np.insert(result[1:], _AROUND // 2, result[0], axis=0)
     above = [*(tiles.sheet(concept[:_AVERAGED], 1) for concept in concepts), tiles.sheet(around, 3)]
     below = [tiles.sheet(last, 1) for last in (*(concept[_AVERAGED:] for concept in concepts), result[:1])]
-    titles = (*names, "around the result")
-    words = (*["mean $z$"] * 3, f"{names[0]} \N{MINUS SIGN} {names[1]} + {names[2]}")
+    titles = [*("\n".join(textwrap.wrap(name, _LETTERS)) for name in names), "around the result"]
+    top = 12 + _LINE * max(1, *(title.count("\n") + 1 for title in titles))
+    words = (*["mean $z$"] * 3, "result")
     tall, small, wide = above[0].shape[0], below[0].shape[0], below[0].shape[1]
     width = sum(sheet.shape[1] + _GAP for sheet in above)
-    figure = tiles.surface(width, tall + small + 56)
+    figure = tiles.surface(width, top + tall + small + 30)
     left = _GAP // 2
     for index, (upper, lower) in enumerate(zip(above, below)):
         centre = left + upper.shape[1] / 2
-        tiles.place(figure, upper, left, 26)
-        tiles.place(figure, lower, round(centre - wide / 2), 46 + tall)
-        tiles.write(figure, centre, 14, titles[index])
-        tiles.write(figure, centre, 36 + tall, words[index], fontsize=7)
+        tiles.place(figure, upper, left, top)
+        tiles.place(figure, lower, round(centre - wide / 2), top + tall + 20)
+        tiles.write(figure, centre, top / 2, titles[index])
+        tiles.write(figure, centre, top + tall + 10, words[index], fontsize=7)
         if index:
             sign = "\N{MINUS SIGN}+="[index - 1]
-            tiles.write(figure, left - _GAP / 2, 46 + tall + small / 2, sign, fontsize=16)
+            tiles.write(figure, left - _GAP / 2, top + tall + 20 + small / 2, sign, fontsize=16)
         left += upper.shape[1] + _GAP
     return figure
