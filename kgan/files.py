@@ -32,9 +32,15 @@ def replacing(path):
     try:
         yield temporary
         if temporary.is_dir():
+            old = beside / "old"
             if path.exists():
-                path.rename(beside / "old")
-            temporary.rename(path)
+                path.rename(old)
+            try:
+                temporary.rename(path)
+            except OSError:
+                if old.exists():
+                    old.rename(path)
+                raise
         else:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
