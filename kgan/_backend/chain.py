@@ -25,7 +25,7 @@ def chain(network):
 
     Returns:
         List of layers, or `None` where Keras must run the network: branches, masks, activity regularizers,
-        several inputs, sizes that are not known, or a class with a `call` of its own.
+        several inputs, or a class with a `call` of its own.
     """
     kind = type(network)
     if not network.built or not hasattr(network, "input_shape"):
@@ -36,7 +36,7 @@ def chain(network):
         layers = _linear_graph(network)
     else:
         return None
-    if layers is None or None in network.input_shape[1:] or network.activity_regularizer is not None:
+    if layers is None or network.activity_regularizer is not None:
         return None
     flat = []
     for layer in layers:
@@ -54,7 +54,8 @@ def _linear_graph(network):
     while tensor is not network.inputs[0]:
         operation, node_index, _ = tensor._keras_history
         node = operation._inbound_nodes[node_index]
-        if not isinstance(operation, keras.layers.Layer) or node.arguments.kwargs:
+        settings = node.arguments.kwargs.values()
+        if not isinstance(operation, keras.layers.Layer) or any(value is not None for value in settings):
             return None
         if len(node.input_tensors) != 1 or len(node.outputs) != 1:
             return None

@@ -50,7 +50,7 @@ class _Plan:
         self.layers = layers_of(network)
         self.steps = []
         layers = chain(network)
-        if layers is not None:
+        if layers is not None and None not in network.input_shape[1:]:
             self.input_shape = tuple(network.input_shape[1:])
             self.steps = _compile(layers, network.input_shape)
 

@@ -70,7 +70,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         if self.explicit_padding is not None:
             return ((self.explicit_padding,) * 2,) * 2, size
         margins = [k - s for k, s in zip(self.kernel_size, self.strides)]
-        if self.output_padding is not None or min(margins) < 0:
+        if self.output_padding is not None or (self.padding == "same" and min(margins) < 0):
             return None, None
         if self.padding == "valid":
             return ((0, 0),) * 2, size

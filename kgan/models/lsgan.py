@@ -115,7 +115,7 @@ class LSGAN(GAN):
     Example:
 
     >>> model = LSGAN.from_preset("lsgan_28")
-    >>> model.compile(loss=kgan.losses.LeastSquares.pearson())
+    >>> model.compile(loss=losses.LeastSquares.pearson())
     >>> model.sample(2, seed=0).shape
     (2, 28, 28, 1)
     """

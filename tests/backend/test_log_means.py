@@ -9,7 +9,7 @@ from kgan.engine.logs import LogMeans
 
 
 def test_means_weights_and_the_first_value_that_is_not_finite():
-    logs, step = LogMeans(["loss", "penalty", "other"]), keras.Variable(0, dtype="int64", trainable=False)
+    logs, step = LogMeans(["loss", "penalty", "other"]), keras.Variable(0, dtype="int32", trainable=False)
     one = ops.convert_to_tensor(1.0)
     for i, (loss, penalty) in enumerate([(1.0, 4.0), (2.0, 0.0), (float("nan"), 2.0), (float("inf"), 0.0)]):
         step.assign(10 + i)

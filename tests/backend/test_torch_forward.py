@@ -41,8 +41,18 @@ def called(net, monkeypatch):
     return calls
 
 
-def test_keras_does_not_run_what_the_plan_knows(monkeypatch):
-    net, calls = network(), None
+def graph():
+    chain = network()
+    inputs = keras.Input((8, 8, 1))
+    x = inputs
+    for layer in chain.layers:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+@pytest.mark.parametrize("build", [network, graph])
+def test_keras_does_not_run_what_the_plan_knows(build, monkeypatch):
+    net = build()
     calls = called(net, monkeypatch)
     _backend.forward(net, batch(), True)
     assert calls == []
