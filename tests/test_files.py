@@ -10,9 +10,14 @@ pytestmark = pytest.mark.once
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with pytest.raises(OSError, match="full"), replacing(target) as temporary:
-        temporary.write_text("new")
-        raise OSError("full")
+
+    def fill():
+        with replacing(target) as temporary:
+            temporary.write_text("new")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fill()
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
