@@ -3,6 +3,10 @@
 Data: the 10,000 training images that ship with kgan. For the whole set of 60,000:
 data=zalando-datasets/fashion_mnist (hub id), or data=FOLDER (a local copy of it).
 Command: kgan run dcgan_fashion_mnist
+Seen: the settings of `make demo` (epochs=10 batch_size=32 width=32 generator_rate=0.001
+discriminator_rate=0.0005) took 170 s on TensorFlow and 274 s on torch, on 2 busy CPU cores; plain garments,
+FID[efficientnet_lite0, 64 px, 2000 samples] 581 on torch and 589 on jax (real images: 159). The published
+settings, which are the defaults, need many more steps.
 """
 
 import dataclasses

@@ -2,6 +2,8 @@
 
 Data: data=ylecun/mnist (hub id, the default), or data=FOLDER (a local copy of it).
 Command: kgan run gan_mnist_tutorial
+Seen: epochs=4 took 315 s on torch, one busy CPU core; speckled digits, most of them readable,
+FID[efficientnet_lite0, 64 px, 2000 samples] 1199 (real images: 25). All 100 epochs were not run.
 """
 
 import dataclasses

@@ -3,6 +3,8 @@
 Data: the 10,000 training images that ship with kgan. For the whole set of 60,000:
 data=zalando-datasets/fashion_mnist (hub id), or data=FOLDER (a local copy of it).
 Command: kgan run lsgan_fashion_mnist
+Seen: epochs=6 took 224 s on torch, one busy CPU core; still blobs of garments,
+FID[efficientnet_lite0, 64 px, 2000 samples] 2663 (real images: 159). All 30 epochs were not run.
 """
 
 import dataclasses
