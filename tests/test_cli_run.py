@@ -88,12 +88,20 @@ def test_after_sigkill_the_run_ends_as_if_it_had_not_been_killed(whole, tmp_path
     assert_same_run(whole, folder)
 
 
+@pytest.fixture
+def ctrl_c():
+    """The handler of a terminal's Ctrl-C; a shell's background jobs begin with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("step", [0, 5, 6])
-def test_ctrl_c_saves_the_present_step(whole, tmp_path, monkeypatch, capsys, step):
+def test_ctrl_c_saves_the_present_step(whole, tmp_path, monkeypatch, capsys, ctrl_c, step):
     folder = tmp_path / "interrupted"
     monkeypatch.setenv("KGAN_TEST_STOP", f"interrupt:{step}")
     assert run("--out", folder) == 130
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is ctrl_c
     if step:
         assert names(folder / "checkpoint")[-1] == f"step-{step:09d}"
     message = capsys.readouterr().err
