@@ -17,7 +17,7 @@ from kgan.launch import BACKENDS, choose_backend, import_keras
 from kgan.run_folder import SAMPLES, next_folder
 
 RECIPE = "dcgan_fashion_mnist"
-# Higher rates and a narrower network than published: garments after two minutes instead of twenty.
+# Higher rates and a narrower network than published: see docs/log.md for what they gain.
 SETTINGS = {
     "epochs": "10",
     "batch_size": "32",
