@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import keras
 
-from kgan import layers, losses
+from kgan import losses
 from kgan.engine.model import Preset
 from kgan.models.dcgan import networks_28
 from kgan.models.gan import GAN
@@ -27,9 +27,9 @@ def _scenes_112(latent_dim=1024):
     blocks = [L.Dense(7 * 7 * 256, kernel_initializer=_normal()), _batch_norm(), L.ReLU()]
     blocks.append(L.Reshape((7, 7, 256)))
     for filters, strides in ((256, 2), (256, 1), (256, 2), (256, 1), (128, 2), (64, 2)):
-        up = layers.Conv2DTranspose(filters, 3, strides, "same", kernel_initializer=_normal())
+        up = L.Conv2DTranspose(filters, 3, strides, "same", kernel_initializer=_normal())
         blocks += [up, _batch_norm(), L.ReLU()]
-    output = layers.Conv2DTranspose(3, 3, 1, "same", kernel_initializer=_normal())
+    output = L.Conv2DTranspose(3, 3, 1, "same", kernel_initializer=_normal())
     tanh = L.Activation("tanh", dtype="float32")
     generator = keras.Sequential([keras.Input((latent_dim,)), *blocks, output, tanh], name="generator")
     return {
@@ -43,7 +43,7 @@ def _discriminator_5x5(image_shape, batch_norm=True):
     blocks = []
     for filters in (64, 128, 256, 512):
         norm = [_batch_norm()] if batch_norm and blocks else []
-        down = layers.Conv2D(filters, 5, 2, "same", kernel_initializer=_normal(truncated=True))
+        down = L.Conv2D(filters, 5, 2, "same", kernel_initializer=_normal(truncated=True))
         blocks += [down, *norm, L.LeakyReLU(0.2)]
     # Linear: scores outside [0, 1] must be possible.
     score = [L.Flatten(), L.Dense(1, kernel_initializer=_normal(), dtype="float32")]
@@ -53,9 +53,9 @@ def _discriminator_5x5(image_shape, batch_norm=True):
 def _stability_64(latent_dim=1024, norm_in_discriminator=True):
     blocks = [L.Dense(4 * 4 * 512, kernel_initializer=_normal()), L.ReLU(), L.Reshape((4, 4, 512))]
     for filters in (256, 128, 64):
-        up = layers.Conv2DTranspose(filters, 5, 2, "same", kernel_initializer=_normal())
+        up = L.Conv2DTranspose(filters, 5, 2, "same", kernel_initializer=_normal())
         blocks += [up, L.ReLU()]
-    output = layers.Conv2DTranspose(3, 5, 2, "same", kernel_initializer=_normal())
+    output = L.Conv2DTranspose(3, 5, 2, "same", kernel_initializer=_normal())
     tanh = L.Activation("tanh", dtype="float32")
     generator = keras.Sequential([keras.Input((latent_dim,)), *blocks, output, tanh], name="generator")
     return {
@@ -153,7 +153,7 @@ class LSGAN(GAN):
             [keras.Input((4,)), L.Dense(48, "tanh"), L.Reshape((4, 4, 3))], name="generator"
         )
         discriminator = keras.Sequential(
-            [keras.Input((4, 4, 3)), layers.Conv2D(3, 3, 2, "same"), L.LeakyReLU(0.2), L.Flatten(), L.Dense(1)],
+            [keras.Input((4, 4, 3)), L.Conv2D(3, 3, 2, "same"), L.LeakyReLU(0.2), L.Flatten(), L.Dense(1)],
             name="discriminator",
         )
         return cls(generator, discriminator, prior="uniform", update_mode="simultaneous", seed=3)
