@@ -145,25 +145,14 @@ def _published_5x5(image_size=64, channels=3, latent_dim=100, width=128):
     return {"generator": generator, "discriminator": discriminator, "prior": "uniform"}
 
 
-def networks_28(channels=1, latent_dim=100, width=64):
-    """Both networks for 28x28 images: a projection to 7x7, then two doublings, and the mirror image.
-
-    Args:
-        channels: image channels.
-        latent_dim: length of the noise vector.
-        width: channels of the outer stage, half those of the inner one.
-
-    Example:
-
-    >>> networks_28(width=4)["generator"].output_shape
-    (None, 28, 28, 1)
-    """
+def networks_28(channels=1, latent_dim=100, width=64, discriminator_norm=True):
     """Both networks for 28x28 images: a projection to 7x7 and two doublings, and their mirror image.
 
     Args:
         channels: image channels.
         latent_dim: length of the noise vector.
         width: channels of the stage next to the image; the other has twice as many.
+        discriminator_norm: batch norm in the discriminator, which gradient penalties exclude.
 
     Returns:
         Dict with `generator` and `discriminator`, for the constructor of `DCGAN`.
@@ -194,7 +183,7 @@ def networks_28(channels=1, latent_dim=100, width=64):
             _down(width, 4, 2, 1),
             L.LeakyReLU(0.2),
             _down(2 * width, 4, 2, 1),
-            _batch_norm(),
+            *([_batch_norm()] if discriminator_norm else []),
             L.LeakyReLU(0.2),
             L.Flatten(),
             L.Dense(1, use_bias=False, kernel_initializer=_normal(), **_HEAD),
