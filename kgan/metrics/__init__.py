@@ -1,0 +1,144 @@
+"""Scores of generated images: one a file, in float64, as functions on arrays and as one-pass objects."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kgan.metrics.consistency import Consistency, class_consistency
+    from kgan.metrics.evaluation import METRICS, chosen_metrics, evaluate
+    from kgan.metrics.features import Extractor, ONNXFeatures, open_network, shipped_network, shipped_networks
+    from kgan.metrics.frechet import FID, fid, intra_class_fid
+    from kgan.metrics.inception import InceptionScore, inception_score
+    from kgan.metrics.keras_features import InceptionV3, KerasFeatures
+    from kgan.metrics.kernel import KID, kid, polynomial_mmd
+    from kgan.metrics.manifold import (
+        DensityCoverage,
+        PrecisionRecall,
+        density_coverage,
+        precision_recall,
+        realism,
+    )
+    from kgan.metrics.memorization import Memorization, check_memorization
+    from kgan.metrics.mode_counts import count_classes, count_modes
+    from kgan.metrics.moments import Moments
+    from kgan.metrics.neighbors import nearest, nearest_neighbour_accuracy
+    from kgan.metrics.parzen_window import Parzen, parzen
+    from kgan.metrics.path_length import feature_distance, perceptual_path_length
+    from kgan.metrics.progress_line import ProgressLine
+    from kgan.metrics.protocol import Protocol, ProtocolWarning, Result
+    from kgan.metrics.score import Score, Value
+    from kgan.metrics.similarity import MSSSIM, ms_ssim, ms_ssim_of_pairs
+    from kgan.metrics.wasserstein import SlicedWasserstein, sliced_wasserstein, sliced_wasserstein_floor
+
+_NAMES = {
+    "class_consistency": "consistency",
+    "Consistency": "consistency",
+    "chosen_metrics": "evaluation",
+    "evaluate": "evaluation",
+    "METRICS": "evaluation",
+    "Extractor": "features",
+    "ONNXFeatures": "features",
+    "open_network": "features",
+    "shipped_network": "features",
+    "shipped_networks": "features",
+    "KerasFeatures": "keras_features",
+    "InceptionV3": "keras_features",
+    "Protocol": "protocol",
+    "ProtocolWarning": "protocol",
+    "Result": "protocol",
+    "ProgressLine": "progress_line",
+    "FID": "frechet",
+    "fid": "frechet",
+    "intra_class_fid": "frechet",
+    "InceptionScore": "inception",
+    "inception_score": "inception",
+    "KID": "kernel",
+    "kid": "kernel",
+    "polynomial_mmd": "kernel",
+    "DensityCoverage": "manifold",
+    "PrecisionRecall": "manifold",
+    "density_coverage": "manifold",
+    "precision_recall": "manifold",
+    "realism": "manifold",
+    "Memorization": "memorization",
+    "check_memorization": "memorization",
+    "count_classes": "mode_counts",
+    "count_modes": "mode_counts",
+    "Moments": "moments",
+    "nearest": "neighbors",
+    "nearest_neighbour_accuracy": "neighbors",
+    "Parzen": "parzen_window",
+    "parzen": "parzen_window",
+    "feature_distance": "path_length",
+    "perceptual_path_length": "path_length",
+    "Score": "score",
+    "Value": "score",
+    "MSSSIM": "similarity",
+    "ms_ssim": "similarity",
+    "ms_ssim_of_pairs": "similarity",
+    "SlicedWasserstein": "wasserstein",
+    "sliced_wasserstein": "wasserstein",
+    "sliced_wasserstein_floor": "wasserstein",
+}
+
+__all__ = [
+    "FID",
+    "KID",
+    "METRICS",
+    "MSSSIM",
+    "Consistency",
+    "DensityCoverage",
+    "Extractor",
+    "InceptionScore",
+    "InceptionV3",
+    "KerasFeatures",
+    "Memorization",
+    "Moments",
+    "ONNXFeatures",
+    "Parzen",
+    "PrecisionRecall",
+    "ProgressLine",
+    "Protocol",
+    "ProtocolWarning",
+    "Result",
+    "Score",
+    "SlicedWasserstein",
+    "Value",
+    "check_memorization",
+    "chosen_metrics",
+    "class_consistency",
+    "count_classes",
+    "count_modes",
+    "density_coverage",
+    "evaluate",
+    "feature_distance",
+    "fid",
+    "inception_score",
+    "intra_class_fid",
+    "kid",
+    "ms_ssim",
+    "ms_ssim_of_pairs",
+    "nearest",
+    "nearest_neighbour_accuracy",
+    "open_network",
+    "parzen",
+    "perceptual_path_length",
+    "polynomial_mmd",
+    "precision_recall",
+    "realism",
+    "shipped_network",
+    "shipped_networks",
+    "sliced_wasserstein",
+    "sliced_wasserstein_floor",
+]
+
+
+# A score of ready features must load neither Keras nor an extractor.
+def __getattr__(name):
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"kgan.metrics.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'kgan.metrics' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_NAMES])
