@@ -51,6 +51,56 @@ class ExponentialDecayFloor(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("kgan")
+class LinearTail(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate that is constant and then falls linearly to 0, from epoch to epoch.
+
+    `initial * min((epochs - e) / (epochs - constant_epochs), 1)` in epoch e, counted from 0, and 0 after the
+    last. Salimans et al. 2016 use `min(3 - e / 400, 1)` on CIFAR-10: 800 constant epochs of 1200.
+
+    Args:
+        initial_learning_rate: rate of the first update, greater than 0.
+        steps_per_epoch: updates per epoch, at least 1.
+        constant_epochs: epochs before the fall, at least 0.
+        epochs: epochs until the rate is 0, greater than `constant_epochs`.
+
+    Raises:
+        UsageError: an argument out of range.
+
+    Example:
+        >>> schedule = LinearTail(1.0, steps_per_epoch=500, constant_epochs=800, epochs=1200)
+        >>> [float(schedule(500 * epoch)) for epoch in (0, 800, 1000, 1200)]
+        [1.0, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(self, initial_learning_rate, steps_per_epoch, constant_epochs, epochs):
+        if not (math.isfinite(initial_learning_rate) and initial_learning_rate > 0):
+            raise UsageError(f"initial_learning_rate must be greater than 0, got {initial_learning_rate}")
+        if steps_per_epoch < 1:
+            raise UsageError(f"steps_per_epoch must be at least 1, got {steps_per_epoch}")
+        if not 0 <= constant_epochs < epochs:
+            raise UsageError(
+                f"epochs must be 0 <= constant_epochs < epochs, got {constant_epochs} and {epochs}"
+            )
+        self.initial_learning_rate = initial_learning_rate
+        self.steps_per_epoch = steps_per_epoch
+        self.constant_epochs = constant_epochs
+        self.epochs = epochs
+
+    def __call__(self, step):
+        epoch = ops.cast(ops.floor_divide(ops.cast(step, "int32"), self.steps_per_epoch), "float32")
+        rest = (self.epochs - epoch) / (self.epochs - self.constant_epochs)
+        return self.initial_learning_rate * ops.clip(rest, 0.0, 1.0)
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "steps_per_epoch": self.steps_per_epoch,
+            "constant_epochs": self.constant_epochs,
+            "epochs": self.epochs,
+        }
+
+
+@keras.saving.register_keras_serializable("kgan")
 class LinearMomentumSGD(keras.optimizers.SGD):
     """Gradient descent with classical momentum that grows linearly between two steps.
 
@@ -119,4 +169,53 @@ class LinearMomentumSGD(keras.optimizers.SGD):
             "final_momentum": self.final_momentum,
             "start_step": self.start_step,
             "end_step": self.end_step,
+        }
+
+
+@keras.saving.register_keras_serializable("kgan")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Constant learning rate, then a straight line to zero, by epochs.
+
+    In epoch e, counted from 1, the rate is multiplied by `1 - max(0, e - constant) / (decay + 1)`.
+
+    Args:
+        initial_learning_rate: rate of the first epoch.
+        constant_epochs: epochs at this rate, >= 0.
+        decay_epochs: epochs of the line, >= 1.
+        steps_per_epoch: train steps of an epoch, >= 1.
+
+    Raises:
+        UsageError: an argument out of range.
+
+    Example:
+
+    >>> schedule = LinearDecay(1.0, 100, 100, steps_per_epoch=10)
+    >>> [round(float(schedule((epoch - 1) * 10)), 6) for epoch in (1, 100, 101, 151, 200)]
+    [1.0, 1.0, 0.990099, 0.49505, 0.009901]
+    """
+
+    def __init__(self, initial_learning_rate, constant_epochs, decay_epochs, steps_per_epoch):
+        rules = {
+            "constant_epochs": (constant_epochs, 0),
+            "decay_epochs": (decay_epochs, 1),
+            "steps_per_epoch": (steps_per_epoch, 1),
+        }
+        for name, (value, least) in rules.items():
+            if value < least:
+                raise UsageError(f"{name} must be at least {least}, got {value}")
+        self.initial_learning_rate = initial_learning_rate
+        self.constant_epochs, self.decay_epochs = constant_epochs, decay_epochs
+        self.steps_per_epoch = steps_per_epoch
+
+    def __call__(self, step):
+        epoch = ops.floor(ops.cast(step, "float32") / self.steps_per_epoch) + 1.0
+        over = ops.maximum(0.0, epoch - self.constant_epochs) / (self.decay_epochs + 1.0)
+        return self.initial_learning_rate * ops.maximum(0.0, 1.0 - over)
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "constant_epochs": self.constant_epochs,
+            "decay_epochs": self.decay_epochs,
+            "steps_per_epoch": self.steps_per_epoch,
         }

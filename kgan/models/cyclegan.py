@@ -1,0 +1,429 @@
+"""CycleGAN: translation between two sets of unpaired images."""
+
+import functools
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from kgan import _backend, layers, losses
+from kgan.engine.model import AdversarialModel, Preset
+from kgan.errors import UsageError
+from kgan.losses.reconstruction import l1
+from kgan.types import Input, to_uint8
+
+L = keras.layers
+
+
+def _normal():
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def _norm(affine=False):
+    return layers.InstanceNormalization(1e-5, affine)
+
+
+def _conv(filters, kernel, strides=1, padding=0):
+    return layers.Conv2D(filters, kernel, strides, padding, kernel_initializer=_normal())
+
+
+def _up(filters, kernel, padding, output_padding=0):
+    return layers.Conv2DTranspose(
+        filters, kernel, 2, padding, output_padding=output_padding, kernel_initializer=_normal()
+    )
+
+
+def resnet_generator(image_size=None, channels=3, out_channels=None, width=64, blocks=9, affine=False):
+    """The residual generator of Johnson et al. (2016): 7x7, two halvings, `blocks` residual blocks, back up.
+
+    Args:
+        image_size: pixels, an int or (height, width), multiples of 4; None for any size at run time.
+        channels: channels of the input.
+        out_channels: channels of the output, default those of the input.
+        width: channels at full resolution; twice and four times as many after the halvings.
+        blocks: residual blocks: 6 up to 128 pixels, 9 from 256.
+        affine: learned scale and shift after each normalisation, as in the Torch version.
+
+    Example:
+
+    >>> resnet_generator(32, width=4, blocks=1).output_shape
+    (None, 32, 32, 3)
+    """
+    height, width_pixels = _sides(image_size)
+    inputs = keras.Input((height, width_pixels, channels))
+    x = layers.ReflectionPadding2D(3)(inputs)
+    x = L.ReLU()(_norm(affine)(_conv(width, 7)(x)))
+    for scale in (2, 4):
+        x = L.ReLU()(_norm(affine)(_conv(scale * width, 3, 2, 1)(x)))
+    for _ in range(blocks):
+        y = layers.ReflectionPadding2D(1)(x)
+        y = L.ReLU()(_norm(affine)(_conv(4 * width, 3)(y)))
+        y = layers.ReflectionPadding2D(1)(y)
+        x = L.Add()([x, _norm(affine)(_conv(4 * width, 3)(y))])
+    for scale in (2, 1):
+        x = L.ReLU()(_norm(affine)(_up(scale * width, 3, 1, 1)(x)))
+    x = layers.ReflectionPadding2D(3)(x)
+    outputs = L.Activation("tanh", dtype="float32")(_conv(out_channels or channels, 7)(x))
+    return keras.Model(inputs, outputs, name="generator")
+
+
+def unet_generator(image_size=256, channels=3, out_channels=None, width=64):
+    """The U-Net of pix2pix (Isola et al., 2017): halvings down to one pixel, and skips to the way back.
+
+    Args:
+        image_size: pixels, an int that is a power of two >= 8, 128 and 256 in the paper.
+        channels: channels of the input.
+        out_channels: channels of the output, default those of the input.
+        width: channels after the first halving; they double up to eight times as many.
+
+    Example:
+
+    >>> unet_generator(16, width=4).output_shape
+    (None, 16, 16, 3)
+    """
+    if not isinstance(image_size, int) or image_size < 8 or image_size & (image_size - 1):
+        raise UsageError(f"image_size of a U-Net must be a power of two >= 8, got {image_size!r}")
+    depth = image_size.bit_length() - 1
+    widths = [width * min(2**i, 8) for i in range(depth)]
+    inputs = keras.Input((image_size, image_size, channels))
+    x, skips = inputs, []
+    for i, filters in enumerate(widths):
+        x = _conv(filters, 4, 2, 1)(x if i == 0 else L.LeakyReLU(0.2)(x))
+        if 0 < i < depth - 1:  # one pixel has no variance to normalise
+            x = _norm()(x)
+        skips.append(x)
+    for i in reversed(range(1, depth)):
+        x = _norm()(_up(widths[i - 1], 4, 1)(L.ReLU()(x)))
+        x = L.Concatenate()([skips[i - 1], x])
+    x = _up(out_channels or channels, 4, 1)(L.ReLU()(x))
+    return keras.Model(inputs, L.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def patch_discriminator(image_size=256, channels=3, width=64, stages=3, affine=False):
+    """The PatchGAN: a map of scores, each of a patch of the image.
+
+    Args:
+        image_size: pixels, an int or (height, width); None for any size.
+        channels: image channels.
+        width: channels after the first convolution; they double up to eight times as many.
+        stages: halvings n, >= 0; the patch has 16, 34, 70, 142 pixels a side for 1, 2, 3, 4.
+        affine: learned scale and shift after each normalisation.
+
+    Raises:
+        UsageError: the image leaves no score.
+
+    Example:
+
+    >>> patch_discriminator(256).output_shape
+    (None, 30, 30, 1)
+    """
+    sides = _sides(image_size)
+    for side in sides:
+        if side is not None and (side >> stages) < 3:
+            raise UsageError(
+                f"image_size must be at least {3 << stages} for {stages} halvings "
+                f"(patches of {receptive_field(stages)} pixels), got {side}"
+            )
+    kernel, pad = (4, 1) if stages else (1, 0)
+    blocks = [_conv(width, kernel, 2 if stages else 1, pad), L.LeakyReLU(0.2)]
+    for stage in range(1, stages + 1):
+        filters = width * min(2**stage, 8)
+        strides = 2 if stage < stages else 1
+        blocks += [_conv(filters, kernel, strides, pad), _norm(affine), L.LeakyReLU(0.2)]
+    if not stages:
+        blocks += [_conv(2 * width, 1), _norm(affine), L.LeakyReLU(0.2)]
+    score = layers.Conv2D(1, kernel, 1, pad, kernel_initializer=_normal(), dtype="float32")
+    return keras.Sequential([keras.Input((*sides, channels)), *blocks, score], name="discriminator")
+
+
+def receptive_field(stages):
+    """Side in pixels of the patch that one score of `patch_discriminator` sees.
+
+    Args:
+        stages: halvings, >= 0.
+
+    Example:
+
+    >>> [receptive_field(n) for n in range(7)]
+    [1, 16, 34, 70, 142, 286, 574]
+    """
+    field = 1
+    for strides in [1, 1] + [2] * stages if stages else []:
+        field = (field - 1) * strides + 4
+    return field
+
+
+def _sides(image_size):
+    return tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
+
+
+def _training(learning_rate=2e-4):
+    def adam():
+        return keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+
+    # Mean squared errors: without the half in G, with it on the sum in D.
+    loss = losses.LeastSquares(generator_weight=2.0)
+    return {"optimizer": {"generator": adam(), "discriminator": adam()}, "loss": loss}
+
+
+def networks(generator=resnet_generator, image_size=256, channels=3, width=64, stages=3, **kwargs):
+    """Two generators and two discriminators, for the constructor of `CycleGAN`.
+
+    Args:
+        generator: `resnet_generator` or `unet_generator`.
+        image_size: pixels, an int or (height, width).
+        channels: image channels of both sets.
+        width: channels at the networks' outer stages.
+        stages: halvings in the discriminators.
+        **kwargs: more arguments of the generator.
+
+    Example:
+
+    >>> sorted(networks(image_size=32, width=4, stages=2, blocks=1))
+    ['discriminator_a', 'discriminator_b', 'generator_ab', 'generator_ba']
+    """
+    made = {}
+    for name in ("generator_ab", "generator_ba"):
+        made[name] = generator(image_size, channels, width=width, **kwargs)
+    for name in ("discriminator_a", "discriminator_b"):
+        made[name] = patch_discriminator(image_size, channels, width=width, stages=stages)
+    for name, network in made.items():
+        network.name = name
+    return made
+
+
+@keras.saving.register_keras_serializable("kgan")
+class CycleGAN(AdversarialModel):
+    """Two generators between the sets A and B, held together by going there and back.
+
+    `generator_ab` turns an image of A into one of B and `generator_ba` the other way; `discriminator_a`
+    judges images of A (the paper's D_X), `discriminator_b` images of B (D_Y). Both generators share one
+    optimizer step, as do both discriminators. A batch is (images of A, images of B), without pairs.
+
+    Args:
+        generator_ab, generator_ba: built networks from images to images in [-1, 1] of the same size.
+        discriminator_a, discriminator_b: built networks from images to a map of scores.
+        cycle_weight: lambda, weight of the cycle terms, or a pair for A and B; >= 0.
+        identity_weight: weight of the identity terms relative to `cycle_weight`, >= 0; 0 leaves them out.
+        pool_size: fakes that each discriminator may be shown again, >= 0.
+        preset: name of the published configuration.
+        seed: int, seeds the pools.
+
+    Raises:
+        UsageError: an argument breaks its rule, or the networks do not fit each other.
+
+    Reference: Zhu, Park, Isola, Efros, Unpaired Image-to-Image Translation using Cycle-Consistent
+    Adversarial Networks, 2017.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = CycleGAN(**networks(image_size=24, width=2, stages=1, blocks=1))
+    >>> model.compile()
+    >>> images = np.zeros((4, 24, 24, 3), "float32")
+    >>> history = model.fit(images, images, batch_size=2, verbose=0)
+    >>> model.translate(np.zeros((1, 24, 24, 3), "uint8"), "ba").shape
+    (1, 24, 24, 3)
+    """
+
+    presets: ClassVar[dict[str, Preset]] = {
+        "cyclegan_256": Preset(
+            "256x256, 9 residual blocks, patches of 70x70 (Zhu et al., 2017)",
+            functools.partial(networks, image_size=256, blocks=9),
+            _training,
+            1,
+        ),
+        "cyclegan_128": Preset(
+            "128x128, 6 residual blocks, patches of 70x70 (Zhu et al., 2017)",
+            functools.partial(networks, image_size=128, blocks=6),
+            _training,
+            1,
+        ),
+        "cyclegan_unet_256": Preset(
+            "256x256, generators that are U-Nets",
+            functools.partial(networks, unet_generator, 256),
+            _training,
+            1,
+        ),
+        "cyclegan_unet_128": Preset(
+            "128x128, generators that are U-Nets",
+            functools.partial(networks, unet_generator, 128),
+            _training,
+            1,
+        ),
+        "cyclegan_64": Preset(
+            "64x64, half the width, 4 residual blocks, patches of 34x34: for a CPU (unpublished)",
+            functools.partial(networks, image_size=64, width=32, stages=2, blocks=4),
+            _training,
+            4,
+        ),
+    }
+    extra_logs = ("adversarial_loss", "cycle_loss", "identity_loss")
+
+    def __init__(
+        self,
+        generator_ab,
+        generator_ba,
+        discriminator_a,
+        discriminator_b,
+        *,
+        cycle_weight=10.0,
+        identity_weight=0.5,
+        pool_size=50,
+        preset=None,
+        seed=0,
+        **kwargs,
+    ):
+        if kwargs.pop("average", None) is not None:
+            raise UsageError("average must be None: both generators of a CycleGAN are used as trained")
+        super().__init__(preset=preset, seed=seed, **kwargs)
+        pair = tuple(cycle_weight) if isinstance(cycle_weight, tuple | list) else (cycle_weight,) * 2
+        if len(pair) != 2 or min(pair) < 0:
+            raise UsageError(f"cycle_weight must be a number >= 0 or a pair of them, got {cycle_weight}")
+        if identity_weight < 0:
+            raise UsageError(f"identity_weight must be >= 0, got {identity_weight}")
+        self.generator_ab, self.generator_ba = generator_ab, generator_ba
+        self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
+        self._check_networks(identity_weight)
+        self.cycle_weight, self.identity_weight = cycle_weight, float(identity_weight)
+        self.lambda_a, self.lambda_b = (float(weight) for weight in pair)
+        self.pool_size = pool_size
+        self.pool_a = layers.ImagePool(pool_size, seed=2 * seed)
+        self.pool_b = layers.ImagePool(pool_size, seed=2 * seed + 1)
+        self.pool_a.build(self.discriminator_a.input_shape)
+        self.pool_b.build(self.discriminator_b.input_shape)
+        self.finish()
+
+    def _check_networks(self, identity_weight):
+        a, b = self.generator_ab.input_shape[1:], self.generator_ba.input_shape[1:]
+        rules = {
+            "generator_ab makes": (self.generator_ab.output_shape[1:], b),
+            "generator_ba makes": (self.generator_ba.output_shape[1:], a),
+            "discriminator_a takes": (self.discriminator_a.input_shape[1:], a),
+            "discriminator_b takes": (self.discriminator_b.input_shape[1:], b),
+        }
+        for what, (found, wanted) in rules.items():
+            if tuple(found) != tuple(wanted):
+                raise UsageError(f"networks must fit: {what} {found}, the other set has {wanted}")
+        if identity_weight and a[-1] != b[-1]:
+            raise UsageError(f"identity_weight must be 0 for sets of {a[-1]} and {b[-1]} channels")
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of an image of A."""
+        return tuple(self.generator_ab.input_shape[1:])
+
+    def players(self):
+        return {
+            "generator": [self.generator_ab, self.generator_ba],
+            "discriminator": [self.discriminator_a, self.discriminator_b],
+        }
+
+    def default_training(self):
+        return _training()
+
+    # Both generators move first; the discriminators then judge the fakes of that same forward pass.
+    def adversarial_step(self, batch):
+        a, b = batch
+        fake_a, fake_b = self.update("generator", functools.partial(self.generator_loss, a, b))
+        with _backend.no_grad():
+            fake_a, fake_b = self.pool_a.query(fake_a), self.pool_b.query(fake_b)
+        self.update("discriminator", functools.partial(self.discriminator_loss, a, b, fake_a, fake_b))
+
+    def generator_loss(self, a, b):
+        """Equation 3 of the paper with the identity terms of its section 5.2; also gives the fakes."""
+        ab, ba = self.generator_ab, self.generator_ba
+        fake_b, fake_a = self.run_network(ab, a), self.run_network(ba, b)
+        scores_a = self.run_network(self.discriminator_a, fake_a)
+        scores_b = self.run_network(self.discriminator_b, fake_b)
+        adversarial = self.loss_function.generator(scores_a) + self.loss_function.generator(scores_b)
+        cycle = self.lambda_a * l1(self.run_network(ba, fake_b), a)
+        cycle = cycle + self.lambda_b * l1(self.run_network(ab, fake_a), b)
+        logs = {"adversarial_loss": adversarial, "cycle_loss": cycle}
+        loss = adversarial + cycle
+        if self.identity_weight:
+            same = self.lambda_b * l1(self.run_network(ab, b), b)
+            same = self.identity_weight * (same + self.lambda_a * l1(self.run_network(ba, a), a))
+            loss, logs["identity_loss"] = loss + same, same
+        logs["generator_loss"] = loss
+        return loss, logs, (ops.stop_gradient(fake_a), ops.stop_gradient(fake_b))
+
+    def discriminator_loss(self, a, b, fake_a, fake_b):
+        """The sum of both discriminators' losses."""
+        loss_a, logs_a = self._judge(self.discriminator_a, a, fake_a)
+        loss_b, logs_b = self._judge(self.discriminator_b, b, fake_b)
+        logs = keras.tree.map_structure(lambda x, y: (x + y) / 2.0, logs_a, logs_b)
+        return loss_a + loss_b, {"discriminator_loss": loss_a + loss_b, **logs}
+
+    def _judge(self, critic, real, fake):
+        critic = functools.partial(self.run_network, critic)
+        real, fake, penalty, logs = self.penalized_scores("discriminator", critic, real, fake)
+        return self.loss_function.discriminator(real, fake) + penalty, logs
+
+    # -- translation
+
+    def sampling_inputs(self):
+        about = "an image of A in [-1, 1]"
+        return (Input("image", self.image_shape, distribution="given", description=about),)
+
+    def sampled_network(self):
+        return self.generator_ab
+
+    def translate(self, images, direction="ab", batch_size=16):
+        """Turns images of one set into images of the other.
+
+        Args:
+            images: uint8 `[n, height, width, channels]`, of the networks' size.
+            direction: `"ab"` or `"ba"`.
+            batch_size: images at a time, >= 1; it changes no image.
+
+        Returns:
+            uint8 array of the same shape.
+
+        Raises:
+            UsageError: another direction, or images of another shape or type.
+        """
+        network = self._direction(direction)
+        images, shape = np.asarray(images), tuple(network.input_shape[1:])
+        fits = images.ndim == 4 and all(want in (None, n) for want, n in zip(shape, images.shape[1:]))
+        if images.dtype != np.uint8 or not fits:
+            wanted = "x".join("any" if side is None else str(side) for side in ("n", *shape))
+            raise UsageError(f"images must be uint8 {wanted}, got {images.dtype} {images.shape}")
+        parts = []
+        for start in range(0, len(images), batch_size):
+            part = images[start : start + batch_size].astype("float32") / 127.5 - 1.0
+            with _backend.no_grad():
+                made = network(ops.convert_to_tensor(part), training=False)
+            parts.append(to_uint8(ops.convert_to_numpy(ops.cast(made, "float32"))))
+        return np.concatenate(parts) if parts else images
+
+    def _direction(self, direction):
+        if direction not in ("ab", "ba"):
+            raise UsageError(f'direction must be "ab" or "ba", got {direction!r}')
+        return self.generator_ab if direction == "ab" else self.generator_ba
+
+    # -- construction
+
+    def example_data(self, n, seed=0):
+        rng = np.random.default_rng(seed)
+        shapes = self.image_shape, tuple(self.generator_ba.input_shape[1:])
+        return tuple(rng.uniform(-1.0, 1.0, (n, *shape)).astype("float32") for shape in shapes)
+
+    def get_config(self):
+        names = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
+        own = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in names}
+        own |= {
+            "cycle_weight": self.cycle_weight,
+            "identity_weight": self.identity_weight,
+            "pool_size": self.pool_size,
+        }
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def tiny(cls):
+        """The smallest instance, with settings that differ from the defaults."""
+        made = networks(image_size=16, width=2, stages=1, blocks=1)
+        model = cls(**made, cycle_weight=(5.0, 6.0), identity_weight=0.25, pool_size=3, seed=4)
+        model.set_banks({"image": model.example_data(4, seed=1)[0]})
+        return model

@@ -1,0 +1,173 @@
+"""CycleGAN: counts, patches, losses by numbers, schedule, and a mapping that is really learned."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kgan import losses
+from kgan.engine.schedules import LinearDecay
+from kgan.errors import UsageError
+from kgan.models.cyclegan import (
+    CycleGAN,
+    networks,
+    patch_discriminator,
+    receptive_field,
+    resnet_generator,
+    unet_generator,
+)
+
+
+def trainable(network):
+    return sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+
+
+class Same(keras.layers.Layer):
+    """The identity, with a weight that changes nothing, as a player needs one."""
+
+    def build(self, input_shape):
+        self.weight = self.add_weight(shape=(), initializer="zeros")
+
+    def call(self, images):
+        return images + 0.0 * self.weight
+
+
+class Constant(keras.layers.Layer):
+    """The same score for each 4x4 patch."""
+
+    def __init__(self, value, **kwargs):
+        super().__init__(**kwargs)
+        self.value = value
+
+    def build(self, input_shape):
+        self.weight = self.add_weight(shape=(), initializer="zeros")
+
+    def call(self, images):
+        return 0.0 * self.weight * images[:, ::4, ::4, :1] + self.value
+
+
+def game(score):
+    """A CycleGAN of identities whose discriminators give one score to everything."""
+    shape = (8, 8, 3)
+    generators = {
+        f"generator_{name}": keras.Sequential([keras.Input(shape), Same()]) for name in ("ab", "ba")
+    }
+    critics = {
+        f"discriminator_{name}": keras.Sequential([keras.Input(shape), Constant(score)]) for name in "ab"
+    }
+    model = CycleGAN(**generators, **critics)
+    model.compile()
+    return model
+
+
+@pytest.mark.once
+def test_parameter_counts_of_the_specification():
+    with keras.StatelessScope(initialize_variables=False):
+        assert trainable(resnet_generator(256, blocks=9)) == 11_378_179
+        assert trainable(resnet_generator(128, blocks=6)) == 7_837_699
+        assert trainable(resnet_generator(256, blocks=9, affine=True)) == 11_388_675
+        assert trainable(resnet_generator(128, blocks=6, affine=True)) == 7_845_123
+        assert trainable(patch_discriminator(256)) == 2_764_737
+
+
+@pytest.mark.once
+def test_unet_parameters_follow_from_its_table():
+    widths = [64, 128, 256, 512, 512, 512, 512]
+    down = sum(16 * a * b + b for a, b in zip([3, *widths], widths))
+    inputs = [512, *(2 * w for w in reversed(widths[:-1]))]
+    up = sum(16 * a * b + b for a, b in zip(inputs, [*reversed(widths[:-1]), 3]))
+    with keras.StatelessScope(initialize_variables=False):
+        assert trainable(unet_generator(128)) == down + up
+
+
+@pytest.mark.once
+def test_score_maps_have_the_published_sizes():
+    with keras.StatelessScope(initialize_variables=False):
+        assert patch_discriminator(256).output_shape == (None, 30, 30, 1)
+        assert patch_discriminator(128).output_shape == (None, 14, 14, 1)
+
+
+@pytest.mark.parametrize("stages", [0, 1, 2, 3])
+def test_receptive_field_is_the_support_of_one_score(stages):
+    from kgan._backend import input_gradient
+
+    side = 96
+    network = patch_discriminator(side, 1, width=2, stages=stages)
+    # Without normalisation, which spreads every pixel over the whole image.
+    plain = [layer for layer in network.layers if not type(layer).__name__.startswith("Instance")]
+
+    def middle(x):
+        for layer in plain:
+            x = layer(x)
+        return x[:, x.shape[1] // 2, x.shape[2] // 2]
+
+    images = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(1, side, side, 1)).astype("f4"))
+    _, slope = input_gradient(middle, images)
+    rows = np.flatnonzero(np.any(ops.convert_to_numpy(slope)[0, :, :, 0] != 0, axis=1))
+    assert rows[-1] - rows[0] + 1 == receptive_field(stages)
+
+
+def test_losses_of_identities_are_those_of_the_discriminators_alone():
+    a, b = (np.random.default_rng(n).uniform(-1, 1, (2, 8, 8, 3)).astype("f4") for n in (0, 1))
+    for score, each, generators in ((1.0, 0.5, 0.0), (0.5, 0.25, 0.5)):
+        logs = game(score).fit(a, b, batch_size=2, verbose=0).history
+        assert logs["cycle_loss"] == [0.0]
+        assert logs["identity_loss"] == [0.0]
+        assert logs["generator_loss"][0] == pytest.approx(generators)
+        assert logs["discriminator_loss"][0] == pytest.approx(2 * each)
+
+
+def test_swapping_the_sets_swaps_nothing_in_the_sums():
+    made = CycleGAN.tiny()
+    a, b = (ops.convert_to_tensor(x) for x in made.example_data(2))
+    swapped = CycleGAN(
+        generator_ab=made.generator_ba,
+        generator_ba=made.generator_ab,
+        discriminator_a=made.discriminator_b,
+        discriminator_b=made.discriminator_a,
+        cycle_weight=(6.0, 5.0),
+        identity_weight=0.25,
+    )
+    loss = losses.LeastSquares(generator_weight=2.0)
+    for model in (made, swapped):
+        model.loss_function = loss
+    one, first, _ = made.generator_loss(a, b)
+    two, second, _ = swapped.generator_loss(b, a)
+    assert float(one) == pytest.approx(float(two), rel=1e-6)
+    assert {k: float(v) for k, v in first.items()} == pytest.approx({k: float(v) for k, v in second.items()})
+
+
+@pytest.mark.once
+def test_learning_rate_is_constant_and_then_falls_in_a_line():
+    schedule = LinearDecay(2e-4, 100, 100, steps_per_epoch=1337)
+    factor = {e: float(schedule((e - 1) * 1337)) / 2e-4 for e in (1, 100, 101, 151, 200)}
+    assert factor == pytest.approx({1: 1, 100: 1, 101: 0.990099, 151: 0.495050, 200: 0.0099010}, rel=1e-5)
+    assert float(schedule(100 * 1337 - 1)) == pytest.approx(2e-4)  # the last step of epoch 100
+
+
+def test_wasserstein_critics_share_the_penalty():
+    model = CycleGAN.tiny()
+    model.compile(loss=losses.Wasserstein(), penalties=[losses.GradientPenalty(10.0)])
+    logs = model.fit(model.example_data(4), batch_size=2, verbose=0).history
+    assert logs["gradient_penalty"][0] > 0
+    assert np.isfinite(logs["discriminator_loss"]).all()
+
+
+@pytest.mark.once
+def test_arguments_out_of_range_are_refused():
+    made = networks(image_size=16, width=2, stages=1, blocks=1)
+    other = networks(image_size=24, width=2, stages=1, blocks=1)
+    with pytest.raises(UsageError, match="generator_ab makes .16, 16, 3., the other set has"):
+        CycleGAN(**{**made, "generator_ba": other["generator_ba"]})
+    with pytest.raises(UsageError, match="cycle_weight must be a number >= 0 or a pair of them, got -1"):
+        CycleGAN(**made, cycle_weight=-1)
+    with pytest.raises(UsageError, match="identity_weight must be >= 0, got -2"):
+        CycleGAN(**made, identity_weight=-2)
+    with pytest.raises(UsageError, match="image_size must be at least 24 for 3 halvings"):
+        patch_discriminator(16)
+    with pytest.raises(UsageError, match="power of two >= 8, got 48"):
+        unet_generator(48)
+    with pytest.raises(UsageError, match='direction must be "ab" or "ba"'):
+        CycleGAN(**made).translate(np.zeros((1, 16, 16, 3), "uint8"), "aa")
+    with pytest.raises(UsageError, match="images must be uint8 nx16x16x3, got float64"):
+        CycleGAN(**made).translate(np.zeros((1, 16, 16, 3)))
