@@ -3,7 +3,7 @@
 Importing this package imports no framework: `kgan.export.runtime` needs numpy and onnxruntime only.
 """
 
-__all__ = ["export", "verify"]
+__all__ = ["export", "export_network", "verify"]
 
 
 def export(
@@ -15,6 +15,7 @@ def export(
     overwrite=False,
     recipe=None,
     labels=None,
+    extractor=None,
 ):
     """Writes a bundle: the generator as ONNX and SavedModel, verified against Keras, with its manifest.
 
@@ -30,7 +31,10 @@ def export(
         overwrite: whether `folder` may be an earlier bundle, which is replaced once the new one is verified.
         recipe: dict that describes the training, for the manifest and the model card; default the run
             folder's `config.json`. Its keys `recipe`, `data` and `licence` appear on the card.
-        labels: names of the classes in the order of their numbers, or `None`.
+        labels: names of the classes in the order of their numbers; `None` for those that the model knows
+            from its data.
+        extractor: ONNX file of the feature network that an instance-conditioned model was trained with. The
+            bundle then carries it, and `sample(instance="photo.png")` works with onnxruntime alone.
 
     Returns:
         The folder, a `pathlib.Path`.
@@ -54,6 +58,41 @@ def export(
         overwrite=overwrite,
         recipe=recipe,
         labels=labels,
+        extractor=extractor,
+    )
+
+
+def export_network(network, path, *, inputs=None, outputs=None, reference=None, overwrite=False):
+    """Writes any Keras network, such as a classifier, feature extractor or encoder, as one ONNX file.
+
+    The file has named inputs and outputs, a dynamic batch, NHWC images and float32 outputs, and is verified
+    against Keras at batches of 1 and 7 before it appears. The converter is that of `export`.
+
+    Args:
+        network: a built Keras model or layer.
+        path: the file, which ends in `.onnx` and must not exist yet.
+        inputs: sequence of `kgan.types.Input`; default the network's own inputs, with their names.
+        outputs: names of the outputs; default the keys of the network's dict of outputs, or the names of its
+            last layers.
+        reference: dict of input name to array `[8, ...]` to compare with Keras on; default what
+            `kgan.latents.draw` gives: N(0, 1), and zeros for whole numbers, unless `inputs` says otherwise.
+        overwrite: whether `path` may be an earlier file, which is replaced once the new one is verified.
+
+    Returns:
+        The path, a `pathlib.Path`.
+
+    Raises:
+        UsageError: an argument breaks its rule, or the network cannot be rebuilt in another process.
+        BundleError: the conversion failed, or an output differs from that of Keras by more than 1e-4 of its
+            largest value, or 1e-4 if that is below 1. Nothing is written then.
+        MissingExtraError: a package of the extra `export` is not installed.
+
+    Example: `export_network(classifier, "classifier.onnx", outputs=["features", "logits"])`.
+    """
+    from kgan.export.network import write_network
+
+    return write_network(
+        network, path, inputs=inputs, outputs=outputs, reference=reference, overwrite=overwrite
     )
 
 

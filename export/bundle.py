@@ -16,8 +16,16 @@ from kgan._version import __version__
 from kgan.errors import BundleError, UsageError
 from kgan.export.card import model_card
 from kgan.export.convert import check_formats, convert
-from kgan.export.manifest import NAME, ONNX, REFERENCE, SAVED_MODEL, write_manifest
-from kgan.export.source import checked_inputs, exported_network, images_of, load_source
+from kgan.export.extractor import EXTRACTOR, checked_extractor
+from kgan.export.manifest import CONDITIONS, NAME, ONNX, REFERENCE, SAVED_MODEL, write_manifest
+from kgan.export.source import (
+    checked_inputs,
+    class_names,
+    exported_network,
+    images_of,
+    load_source,
+    with_laws,
+)
 from kgan.export.verification import BATCH_SIZES, FLOAT, TOLERANCE, compare, load_arrays, run_onnx
 from kgan.files import replacing
 from kgan.pictures import save_sheet
@@ -26,15 +34,23 @@ from kgan.types import to_uint8
 SHEET = 64
 
 
-def export_bundle(model_or_path, folder, formats, *, float_output, overwrite, recipe, labels):
+def export_bundle(model_or_path, folder, formats, *, float_output, overwrite, recipe, labels, extractor):
     """Exports a generator; `kgan.export.export` documents the arguments."""
     folder = pathlib.Path(folder)
     _check_target(folder, overwrite)
     formats = check_formats(formats)
     model, recipe = load_source(model_or_path, recipe)
+    if len(model.image_shape) != 3:
+        raise UsageError(
+            f"a bundle holds a generator of images, this {type(model).__name__} makes vectors: "
+            "kgan.export.export_network writes it as one ONNX file"
+        )
     inputs = checked_inputs(model, labels)
+    network_of_instances, entry = checked_extractor(model, extractor)
     network = exported_network(model, inputs)
-    reference = latents.draw(inputs, sum(BATCH_SIZES), seed=0)
+    labels = class_names(model, inputs) if labels is None else labels
+    banks = model.banks() if hasattr(model, "banks") else {}
+    reference = latents.draw(with_laws(inputs, banks), sum(BATCH_SIZES), seed=0, banks=banks)
     expected = images_of(model, network, reference)
     if not np.isfinite(expected).all():
         raise BundleError("the generator must make finite values, got NaN or infinity")
@@ -47,6 +63,8 @@ def export_bundle(model_or_path, folder, formats, *, float_output, overwrite, re
         "data_range": [float(v) for v in model.data_range],
         "formats": list(formats),
         "parameters": int(network.count_params()),
+        "conditions": {name: len(rows) for name, rows in banks.items()},
+        "extractor": entry,
     }
     with tempfile.TemporaryDirectory() as work, replacing(folder) as temporary:
         work = pathlib.Path(work)
@@ -67,7 +85,12 @@ def export_bundle(model_or_path, folder, formats, *, float_output, overwrite, re
                 shutil.move(work / name, temporary / name)
         arrays: dict[str, Any] = {f"input_{name}": value for name, value in reference.items()}
         np.savez_compressed(temporary / REFERENCE, **{**arrays, FLOAT: expected})
-        _write_samples(temporary / "samples.png", model, network, inputs)
+        if banks:
+            arrays = dict(banks)
+            np.savez_compressed(temporary / CONDITIONS, **arrays)
+        if network_of_instances is not None:
+            (temporary / EXTRACTOR).write_bytes(network_of_instances)
+        about["samples"] = _write_samples(temporary / "samples.png", model, network, inputs, banks)
         content = {**about, **_manifest(about, inputs, result, errors, float_output)}
         (temporary / "README.md").write_text(model_card(content), encoding="utf-8")
         write_manifest(temporary, content)
@@ -94,12 +117,17 @@ def _compare(work, reference, expected, about, result):
     return errors
 
 
-def _write_samples(path, model, network, inputs):
-    """A sheet of what the bundle samples with seed 0, where the images can be shown as a picture."""
+def _write_samples(path, model, network, inputs, banks):
+    """A sheet of what the bundle samples with seed 0, and whether it was written.
+
+    Images of 1 or 3 channels can be shown as a picture, and noise as a condition would show nothing.
+    """
     height, _, channels = model.image_shape
-    if channels in (1, 3):
-        images = images_of(model, network, latents.draw(inputs, SHEET, seed=0))
-        save_sheet(path, to_uint8(images, model.data_range), scale=2 if height <= 32 else 1)
+    if channels not in (1, 3) or with_laws(inputs, banks) != tuple(inputs):
+        return False
+    images = images_of(model, network, latents.draw(inputs, SHEET, seed=0, banks=banks))
+    save_sheet(path, to_uint8(images, model.data_range), scale=2 if height <= 32 else 1)
+    return True
 
 
 def _manifest(about, inputs, result, errors, float_output):

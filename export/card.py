@@ -1,12 +1,16 @@
 """The model card of a bundle, its README.md."""
 
+from kgan.export.manifest import CONDITIONS
+
 _LAWS = {
     "normal": "independent N(0, 1)",
     "uniform": "independent, uniform in [-1, 1]",
+    "uniform01": "independent, uniform in [0, 1]",
     "uniform_sqrt3": "independent, uniform in [-1.732051, 1.732051]",
     "sphere": "N(0, I), each sample scaled to length 1",
     "zeros": "0",
     "label": "class number",
+    "given": "a condition of the caller's",
 }
 
 _TEMPLATE = """# {title}
@@ -53,7 +57,7 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("generator.onnx")
 rng = np.random.default_rng(0)
-inputs = {{
+{rows}inputs = {{
 {draws}
 }}
 images = session.run(["images"], inputs)[0]
@@ -62,8 +66,10 @@ print(images.shape, images.dtype)"""
 _DRAWS = {
     "normal": "rng.standard_normal({shape}).astype(np.{dtype})",
     "uniform": "rng.uniform(-1, 1, {shape}).astype(np.{dtype})",
+    "uniform01": "rng.uniform(0, 1, {shape}).astype(np.{dtype})",
     "uniform_sqrt3": "rng.uniform(-(3**0.5), 3**0.5, {shape}).astype(np.{dtype})",
     "zeros": "np.zeros({shape}, np.{dtype})",
+    "given": "rng.standard_normal({shape}).astype(np.{dtype})",
     "label": "rng.integers(0, {classes}, {shape}).astype(np.{dtype})",
     "sphere": "(lambda x: x / np.linalg.norm(x, axis=1, keepdims=True))(rng.standard_normal({shape}))"
     ".astype(np.{dtype})",
@@ -94,8 +100,8 @@ def model_card(content):
         backend=content["backend"],
         version=content["versions"]["kgan"],
         parameters=content["parameters"],
-        samples="![64 samples](samples.png)\n\n" if channels in (1, 3) else "",
-        example=_example(content["inputs"]),
+        samples="![64 samples](samples.png)\n\n" if content.get("samples", channels in (1, 3)) else "",
+        example=_example(content["inputs"], content.get("conditions") or {}),
         formats=_formats(content),
         inputs="\n".join(_row(spec) for spec in content["inputs"]),
         float_output=_float_output(content),
@@ -108,11 +114,16 @@ def model_card(content):
     )
 
 
-def _example(inputs):
-    return _EXAMPLE.format(draws="\n".join(f'    "{spec["name"]}": {_draw(spec)},' for spec in inputs))
+def _example(inputs, banks):
+    # The examples of all conditions belong together row by row.
+    rows = f"rows = rng.integers(0, {max(banks.values())}, 16)\n" if banks else ""
+    draws = "\n".join(f'    "{spec["name"]}": {_draw(spec, banks)},' for spec in inputs)
+    return _EXAMPLE.format(rows=rows, draws=draws)
 
 
-def _draw(spec):
+def _draw(spec, banks):
+    if spec["name"] in banks:
+        return f'np.load("{CONDITIONS}")["{spec["name"]}"][rows]'
     shape = "(16" + "".join(f", {n}" for n in spec["shape"]) + ("," if not spec["shape"] else "") + ")"
     return _DRAWS[spec["distribution"]].format(shape=shape, dtype=spec["dtype"], classes=spec["num_classes"])
 

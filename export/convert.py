@@ -63,19 +63,44 @@ def convert(network, work, *, inputs, reference, data_range, image_shape, format
         BundleError: the conversion failed.
     """
     work = pathlib.Path(work)
-    _save(network, work / "network.keras", inputs)
+    if not isinstance(network, keras.Model):
+        network = keras.Model(*symbolic(network, inputs))
     spec = {
-        "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in inputs],
         "data_range": list(data_range),
         "image_shape": list(image_shape),
         "formats": list(formats),
         "float_output": float_output,
-        "custom": custom_objects(_saved_config(work / "network.keras")),
     }
-    (work / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
+    prepare(network, work, inputs, spec)
     np.savez(work / "inputs.npz", **reference)
     run_worker("convert", work)
     return json.loads((work / "result.json").read_text(encoding="utf-8"))
+
+
+def prepare(network, work, inputs, more):
+    """Writes what the converter's process reads: `network.keras` and `spec.json`.
+
+    Args:
+        network: a built Keras model, of one tensor or a dict by input name.
+        work: an existing empty folder.
+        inputs: sequence of `kgan.types.Input`.
+        more: what the spec says besides the inputs and the objects to import.
+
+    Raises:
+        UsageError: the network cannot be rebuilt elsewhere; the message says what to do.
+    """
+    path = work / "network.keras"
+    try:
+        network.save(path)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UsageError(f"the network cannot be saved, so it cannot be exported: {reason}") from error
+    spec = {
+        "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in inputs],
+        "custom": custom_objects(_saved_config(path)),
+        **more,
+    }
+    (work / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
 def symbolic(network, inputs):
@@ -88,16 +113,6 @@ def symbolic(network, inputs):
     tensors = {spec.name: keras.Input(spec.shape, dtype=spec.dtype, name=spec.name) for spec in inputs}
     tensors = tensors if len(tensors) > 1 else next(iter(tensors.values()))
     return tensors, network(tensors, training=False)
-
-
-def _save(network, path, inputs):
-    if not isinstance(network, keras.Model):
-        network = keras.Model(*symbolic(network, inputs))
-    try:
-        network.save(path)
-    except (TypeError, ValueError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UsageError(f"the generator cannot be saved, so it cannot be exported: {reason}") from error
 
 
 def _saved_config(path):
@@ -122,7 +137,7 @@ def custom_objects(config):
     for entry in _entries(config):
         if entry["class_name"] == "__lambda__":
             raise UsageError(
-                "the generator must not contain a Python lambda, which cannot be saved safely: make it a "
+                "the network must not contain a Python lambda, which cannot be saved safely: make it a "
                 "layer class with @keras.saving.register_keras_serializable() in an importable module"
             )
         name = entry["config"] if entry["class_name"] == "function" else entry.get("registered_name")

@@ -1,5 +1,6 @@
 """The converter, run in a process of its own under TensorFlow: `convert FOLDER` or `run MODEL IN OUT`.
 
+`convert_network FOLDER` does for any network what `convert` does for a generator, as ONNX alone.
 `convert` reads `network.keras` and `spec.json` in the folder and writes `generator.onnx`, `saved_model/`,
 `saved_model.npz` and `result.json` beside them. `run` runs a SavedModel on the reference inputs.
 """
@@ -25,11 +26,9 @@ def convert(folder):
     import keras
     import tensorflow as tf
 
-    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-    with keras.saving.custom_object_scope(_custom_objects(spec["custom"])):
-        network = keras.saving.load_model(folder / "network.keras", compile=False)
-    floats = _float_function(tf, network, spec["inputs"])
-    _refuse_randomness(floats)
+    spec, network = _load(folder)
+    floats = _float_function(tf, network, spec)
+    _refuse_randomness(floats, "the generator draws random numbers when it samples")
     result = {"versions": {"tensorflow": tf.__version__, "keras": keras.__version__}}
     if "saved_model" in spec["formats"]:
         _write_saved_model(tf, network, floats, spec, folder / "saved_model")
@@ -37,6 +36,27 @@ def convert(folder):
     if "onnx" in spec["formats"]:
         result.update(_write_onnx(tf, network, spec, folder / "generator.onnx", result["versions"]))
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def convert_network(folder):
+    """Converts the network of a work folder into `network.onnx`, with the outputs that its spec names."""
+    import tensorflow as tf
+
+    from kgan.export import graph
+
+    spec, network = _load(folder)
+    _refuse_randomness(_float_function(tf, network, spec), "the network draws random numbers in inference")
+    converted, weights = _converted(tf, network, spec)
+    outputs = [(item["name"], item["shape"]) for item in spec["outputs"]]
+    _write(graph.finish_network(converted, outputs, weights), folder / "network.onnx")
+
+
+def _load(folder):
+    import keras
+
+    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    with keras.saving.custom_object_scope(_custom_objects(spec["custom"])):
+        return spec, keras.saving.load_model(folder / "network.keras", compile=False)
 
 
 def _custom_objects(entries):
@@ -63,10 +83,11 @@ def _module(name, file):
     return module
 
 
-def _float_function(tf, network, inputs, weights=()):
+def _float_function(tf, network, spec, weights=()):
     """The network in inference mode as a function of its named inputs, and of `weights` after them."""
     from keras import StatelessScope
 
+    inputs, outputs = spec["inputs"], [item["name"] for item in spec.get("outputs", ())]
     signature = [tf.TensorSpec((None, *item["shape"]), item["dtype"], item["name"]) for item in inputs]
     signature += [tf.TensorSpec(w.shape, w.dtype, f"{WEIGHT}{place}") for place, w in enumerate(weights)]
 
@@ -75,22 +96,24 @@ def _float_function(tf, network, inputs, weights=()):
         named = {item["name"]: tensor for item, tensor in zip(inputs, tensors)}
         x = named if len(named) > 1 else tensors[0]
         if not weights:
-            return tf.cast(network(x, training=False), tf.float32)
+            return cast(network(x, training=False))
         with StatelessScope(list(zip(weights, tensors[len(inputs) :]))):
-            return tf.cast(network(x, training=False), tf.float32)
+            return cast(network(x, training=False))
+
+    def cast(made):
+        if outputs:
+            return tuple(tf.cast(made[name], tf.float32) for name in outputs)
+        return tf.cast(made, tf.float32)
 
     return floats
 
 
-def _refuse_randomness(floats):
+def _refuse_randomness(floats, complaint):
     graph = floats.get_concrete_function().graph.as_graph_def()
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     drawn = sorted({node.op for node in nodes if _RANDOM in node.op})
     if drawn:
-        raise ValueError(
-            f"the generator draws random numbers when it samples ({', '.join(drawn)}): "
-            "take the noise as one of sampling_inputs() instead"
-        )
+        raise ValueError(f"{complaint} ({', '.join(drawn)}): take the noise as one of the inputs instead")
 
 
 def _write_saved_model(tf, network, floats, spec, path):
@@ -124,8 +147,28 @@ def _write_onnx(tf, network, spec, path, versions):
 
     from kgan.export import graph
 
+    converted, weights = _converted(tf, network, spec)
+    model, layout = graph.finish(
+        converted,
+        data_range=spec["data_range"],
+        image_shape=spec["image_shape"],
+        float_output=spec["float_output"],
+        weights=weights,
+    )
+    _write(model, path)
+    versions.update(onnx=onnx.__version__, tf2onnx=tf2onnx.__version__)
+    return {"onnx": {"opset": graph.OPSET, "nodes": len(model.graph.node), "float_layout": layout}}
+
+
+def _converted(tf, network, spec):
+    """What tf2onnx makes of the network, and the large weights, which are inputs of it, by name."""
+    import onnx
+    import tf2onnx
+
+    from kgan.export import graph
+
     large = [w for w in network.weights if len(w.shape) > 1 and np.prod(w.shape) >= _LARGE]
-    floats = _float_function(tf, network, spec["inputs"], large)
+    floats = _float_function(tf, network, spec, large)
     converted, _ = tf2onnx.convert.from_function(
         floats, input_signature=floats.input_signature, opset=graph.OPSET
     )
@@ -135,17 +178,14 @@ def _write_onnx(tf, network, spec, path, versions):
             f"tf2onnx cannot convert the operation {', '.join(unknown)}: "
             "use another one, or export formats=('saved_model',)"
         )
-    model, layout = graph.finish(
-        converted,
-        data_range=spec["data_range"],
-        image_shape=spec["image_shape"],
-        float_output=spec["float_output"],
-        weights={f"{WEIGHT}{place}": weight.numpy() for place, weight in enumerate(large)},
-    )
+    return converted, {f"{WEIGHT}{place}": weight.numpy() for place, weight in enumerate(large)}
+
+
+def _write(model, path):
+    import onnx
+
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
-    versions.update(onnx=onnx.__version__, tf2onnx=tf2onnx.__version__)
-    return {"onnx": {"opset": graph.OPSET, "nodes": len(model.graph.node), "float_layout": layout}}
 
 
 def run(model, inputs, outputs):
@@ -167,9 +207,9 @@ def run(model, inputs, outputs):
 
 
 def main(arguments):
-    """Runs one of the two commands; what fails ends the process with a traceback for the parent to read."""
+    """Runs one of the commands; what fails ends the process with a traceback for the parent to read."""
     command, *paths = arguments
-    commands = {"convert": convert, "run": run}
+    commands = {"convert": convert, "convert_network": convert_network, "run": run}
     commands[command](*(pathlib.Path(path) for path in paths))
 
 

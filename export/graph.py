@@ -32,7 +32,41 @@ def finish(model, *, data_range, image_shape, float_output=False, weights=None):
     fold(graph)
     rewrite_small_maps(graph, model.opset_import)
     layout = _quantize(graph, data_range, image_shape, float_output)
-    return graph.canonical(model, image_shape, float_output), layout
+    shape = ["batch", *image_shape]
+    outputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, shape)]
+    if float_output:
+        outputs.append(helper.make_tensor_value_info(FLOAT_TENSOR, TensorProto.FLOAT, shape))
+    return graph.canonical(model, outputs, kept=(FLOAT_TENSOR,)), layout
+
+
+def finish_network(model, outputs, weights=None):
+    """Turns the converter's model of any network into one with named outputs.
+
+    Args:
+        model: `onnx.ModelProto` with float outputs.
+        outputs: list of `(name, shape)` in the order of the model's outputs, shapes without the batch axis.
+        weights: dict of name to array for those inputs of the model that become constants.
+
+    Returns:
+        The model.
+    """
+    graph = Graph(model.graph, weights or {})
+    # A reader of its own for each output, so that no rule folds it into a node that another one needs.
+    readers = [
+        helper.make_node("Identity", [value.name], [f"kgan_output_{name}"])
+        for value, (name, _) in zip(model.graph.output, outputs, strict=True)
+    ]
+    graph.nodes.extend(readers)
+    fold(graph)
+    rewrite_small_maps(graph, model.opset_import)
+    for reader, (name, _) in zip(readers, outputs):
+        if graph.producer(reader.input[0]) is None or reader.input[0] in dict(outputs):
+            reader.output[0] = name  # an input, a constant, or one tensor under two names
+        else:
+            graph.nodes.remove(reader)
+            graph.rename(reader.input[0], name)
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *s]) for name, s in outputs]
+    return graph.canonical(model, values)
 
 
 class Graph:
@@ -87,10 +121,16 @@ class Graph:
             node.output[:] = [name if item == tensor else item for item in node.output]
             node.input[:] = [name if item == tensor else item for item in node.input]
 
-    def canonical(self, model, image_shape, float_output):
-        """The model with names that depend on the graph alone: equal weights give equal bytes."""
+    def canonical(self, model, outputs, kept=()):
+        """The model with names that depend on the graph alone: equal weights give equal bytes.
+
+        Args:
+            model: the `onnx.ModelProto` that the graph came from.
+            outputs: value infos of the outputs.
+            kept: names of further tensors that stay.
+        """
         names, counts, initializers = {value.name: value.name for value in self.input_values}, {}, []
-        names.update({"images": "images", FLOAT_TENSOR: FLOAT_TENSOR, "": ""})
+        names.update({name: name for name in ("", *kept, *(value.name for value in outputs))})
         for node in self.nodes:
             kind = node.op_type.lower()
             counts[kind] = counts.get(kind, 0) + 1
@@ -108,10 +148,6 @@ class Graph:
             attributes = sorted(node.attribute, key=lambda item: item.name)
             del node.attribute[:]
             node.attribute.extend(attributes)
-        outputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", *image_shape])]
-        if float_output:
-            shape = ["batch", *image_shape]
-            outputs.append(helper.make_tensor_value_info(FLOAT_TENSOR, TensorProto.FLOAT, shape))
         inputs = [_with_batch(value) for value in self.input_values]
         graph = helper.make_graph(self.nodes, "generator", inputs, outputs, initializers)
         opsets = [item for item in model.opset_import if any(n.domain == item.domain for n in self.nodes)]

@@ -12,6 +12,7 @@ NAME = "kgan.json"
 ONNX = "generator.onnx"
 SAVED_MODEL = "saved_model"
 REFERENCE = "reference.npz"
+CONDITIONS = "conditions.npz"
 _KEYS = {
     "format_version": int,
     "system": str,

@@ -7,14 +7,18 @@ import sys
 
 from kgan.errors import BundleError
 
-_FAILED = {"convert": "the conversion failed", "run": "the SavedModel cannot be run"}
+_FAILED = {
+    "convert": "the conversion failed",
+    "convert_network": "the conversion failed",
+    "run": "the SavedModel cannot be run",
+}
 
 
 def run_worker(command, *paths):
     """Runs `kgan.export.convert_worker` on the CPU under TensorFlow; its chatter is not shown.
 
     Args:
-        command: `"convert"` or `"run"`.
+        command: `"convert"`, `"convert_network"` or `"run"`.
         *paths: what the command reads and writes.
 
     Raises:

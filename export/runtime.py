@@ -1,14 +1,15 @@
 """Sampling an exported bundle with onnxruntime; imports neither Keras nor a training framework."""
 
-import importlib
-import os
+import io
 import pathlib
+import zipfile
 
 import numpy as np
 
-from kgan import latents
-from kgan.errors import BundleError, MissingExtraError, UsageError
-from kgan.export.manifest import ONNX, read_checked, read_manifest
+from kgan import conditions, latents, onnx_session
+from kgan.errors import BundleError, UsageError
+from kgan.export.extractor import INPUT, Instances
+from kgan.export.manifest import CONDITIONS, ONNX, read_checked, read_manifest
 
 
 class Generator:
@@ -35,6 +36,8 @@ class Generator:
         if "onnx" not in self.manifest["formats"]:
             raise BundleError(f"the bundle {folder} holds no {ONNX}: export it again with the format onnx")
         model = read_checked(self.folder, self.manifest, ONNX)
+        self._banks = _read_banks(self.folder, self.manifest)
+        self._instances = Instances(self.folder, self.manifest)
         self._session = open_session(model, self.folder, threads=threads, providers=providers)
 
     @property
@@ -52,6 +55,10 @@ class Generator:
         """The names of the classes in the order of their numbers, or `None`."""
         return self.manifest.get("labels")
 
+    def banks(self):
+        """Dict from names of conditions to the examples `[m, *shape]` that `sample` draws them from."""
+        return dict(self._banks)
+
     def sample(self, n, *, seed=None, label=None, truncation_psi=None, batch_size=64, **inputs):
         """Draws images; the same seed draws the same noise as `model.sample` of the trained model.
 
@@ -61,13 +68,17 @@ class Generator:
             label: class number or name, or `n` of them; `None` draws classes uniformly.
             truncation_psi: for generators with this input: 1 for all variety, 0 for the mean image.
             batch_size: images made at a time, >= 1; it bounds memory and changes no image.
-            **inputs: arrays `[n, ...]` by name for inputs that shall not be drawn, or one value for all.
+            **inputs: arrays `[n, ...]` by name for inputs that shall not be drawn, or one value for all. A
+                condition that is not given is drawn from the bundle's own examples, where it has some.
+                `instance` may also be m pictures, as files or uint8 images, where the bundle carries its
+                extractor, or m feature vectors; each gives n / m samples, side by side.
 
         Returns:
             uint8 array `[n, height, width, channels]`.
 
         Raises:
-            UsageError: an argument breaks its rule, or the generator has no such input.
+            UsageError: an argument breaks its rule, the generator has no such input, or a condition must be
+                given.
         """
         for name, value in (("n", n), ("batch_size", batch_size)):
             if value < 1:
@@ -76,16 +87,13 @@ class Generator:
         if truncation_psi is not None:
             given["truncation_psi"] = truncation_psi
         if label is not None:
-            spec = self._label_input()
-            given[spec.name] = self._class_numbers(label, spec)
-        names = [spec.name for spec in self.inputs]
-        unknown = sorted(set(given) - set(names))
-        if unknown:
-            raise UsageError(f"inputs must be among {', '.join(names)}, got {', '.join(unknown)}")
-        values = latents.draw(self.inputs, n, seed)
-        for spec in self.inputs:
-            if spec.name in given:
-                values[spec.name] = _per_sample(spec, given[spec.name], n)
+            given[self._label_input().name] = label
+        vectors = [spec for spec in self.inputs if spec.distribution == "given" and len(spec.shape) == 1]
+        for spec in vectors:
+            if spec.name == INPUT and INPUT in given:
+                given[INPUT] = self._instances.features(given[INPUT], spec, n)
+        given = conditions.checked(self.inputs, given, n, self.labels)
+        values = latents.draw(self.inputs, n, seed, self._banks, given)
         images = np.empty((n, *self.image_shape), np.uint8)
         for start in range(0, n, batch_size):
             part = {name: value[start : start + batch_size] for name, value in values.items()}
@@ -97,21 +105,6 @@ class Generator:
             if spec.distribution == "label":
                 return spec
         raise UsageError(f"label must not be given: this {self.manifest['system']} has no classes")
-
-    def _class_numbers(self, label, spec):
-        label = label.tolist() if isinstance(label, np.ndarray) else label
-        labels = label if isinstance(label, list | tuple) else [label]
-        numbers = []
-        for item in labels:
-            if isinstance(item, str):
-                known = self.labels or []
-                if item not in known:
-                    raise UsageError(f"label must be one of {', '.join(known) or 'no names'}, got {item!r}")
-                item = known.index(item)
-            if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item < spec.num_classes:
-                raise UsageError(f"label must be an integer from 0 to {spec.num_classes - 1}, got {item!r}")
-            numbers.append(item)
-        return numbers if isinstance(label, list | tuple) else numbers[0]
 
 
 def open_session(model, folder, *, threads=None, providers=None):
@@ -127,28 +120,18 @@ def open_session(model, folder, *, threads=None, providers=None):
         BundleError: onnxruntime cannot load the model.
         MissingExtraError: onnxruntime is not installed.
     """
-    try:
-        onnxruntime = importlib.import_module("onnxruntime")
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", "runtime") from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    inside = os.fspath(pathlib.Path(folder).resolve())
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", inside)
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=providers or ["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base but Exception
-        raise BundleError(f"onnxruntime cannot load {ONNX}: {str(error).splitlines()[0]}") from error
+    return onnx_session.open_session(
+        model, folder, name=ONNX, error=BundleError, threads=threads, providers=providers
+    )
 
 
-def _per_sample(spec, value, n):
-    """`value` as an array `[n, *shape]` of the input's dtype; one value serves every sample."""
+def _read_banks(folder, manifest):
+    """The examples of conditions that a bundle carries, by the name of the input."""
+    if CONDITIONS not in manifest["files"]:
+        return {}
+    content = read_checked(folder, manifest, CONDITIONS)
     try:
-        return np.broadcast_to(np.asarray(value, spec.dtype), (n, *spec.shape))
-    except (ValueError, TypeError) as error:
-        wanted = "x".join(map(str, (n, *spec.shape)))
-        raise UsageError(
-            f"{spec.name} must be {wanted} numbers or one value for all, got shape {np.shape(value)}"
-        ) from error
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{CONDITIONS} is damaged: {error}") from error

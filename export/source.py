@@ -1,5 +1,6 @@
 """What is exported: a model's sampling network, its inputs, and the images it makes on its own backend."""
 
+import dataclasses
 import importlib
 import json
 import pathlib
@@ -76,6 +77,33 @@ def checked_inputs(model, labels):
         wanted = f"{classes[0]} names" if classes else "absent, as the model takes no class"
         raise UsageError(f"labels must be {wanted}, got {len(labels)}")
     return inputs
+
+
+def class_names(model, inputs):
+    """The names of a model's classes where it knows them and has an input for one class, else `None`.
+
+    Args:
+        model: a kgan model.
+        inputs: sequence of `kgan.types.Input`.
+    """
+    names = getattr(model, "class_names", None)
+    counts = [spec.num_classes for spec in inputs if spec.distribution == "label"]
+    return list(names) if names is not None and counts == [len(names)] else None
+
+
+def with_laws(inputs, banks=()):
+    """The inputs, where a condition without examples is N(0, 1): any numbers do to compare two networks.
+
+    Args:
+        inputs: sequence of `kgan.types.Input`.
+        banks: names of the inputs that have examples.
+    """
+    return tuple(
+        dataclasses.replace(spec, distribution="normal")
+        if spec.distribution == "given" and spec.name not in banks
+        else spec
+        for spec in inputs
+    )
 
 
 def exported_network(model, inputs):

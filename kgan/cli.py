@@ -51,7 +51,9 @@ def parser():
     entry.add_argument("file", metavar="FILE")
     _add_run(verb(commands.run, "train a recipe"))
     _add_sample(verb(commands.sample, "draw images from a run or an exported bundle"))
+    _add_evaluate(verb(commands.evaluate, "score a run or an exported bundle against real images"))
     _add_export(verb(commands.export, "export a run to a verified bundle"))
+    _add_figure(verb(commands.figure, "draw a figure of the gallery, or list them"))
     entry = verb(commands.verify, "check an exported bundle: hashes and outputs")
     entry.add_argument("bundle", metavar="BUNDLE")
     entry = verb(commands.check, "check your own GAN against the contract that kgan's own fulfil")
@@ -74,7 +76,10 @@ def _add_run(entry):
 
 def _add_sample(entry):
     entry.add_argument("source", metavar="RUN_OR_BUNDLE")
-    entry.add_argument("-n", type=_count, default=64, help="number of images, default 64")
+    entry.add_argument("-n", type=_count, help="number of images, default 64, or 8 for each of many labels")
+    entry.add_argument("--label", help="classes: 3, sneaker, 0-9 or 0,2,bag; several give one row each")
+    entry.add_argument("--instance", nargs="+", metavar="PICTURE", help="pictures to draw similar ones of")
+    entry.add_argument("--extractor", metavar="FILE.onnx", help="what describes them, default the run's own")
     entry.add_argument("--seed", type=_seed, default=None, help="the same seed draws the same images")
     entry.add_argument("-o", "--output", metavar="FILE", default="sheet.png", help="default sheet.png")
     entry.add_argument("--columns", type=_count, default=None, help="images in a row")
@@ -85,6 +90,33 @@ def _add_sample(entry):
 def _add_source(entry):
     entry.add_argument("--recipe", metavar="FILE", help="the run's recipe, if it is a file of your own")
     _add_backend(entry)
+
+
+def _add_figure(entry):
+    entry.add_argument("name", metavar="NAME", nargs="?", help="the figure; without it they are listed")
+    entry.add_argument("settings", metavar="key=value", nargs="*", help="settings of the figure")
+    entry.add_argument("--list", action="store_true", help="list the figures")
+    entry.add_argument("-o", "--output", metavar="FILE", help="default NAME.png")
+    entry.add_argument("--run", metavar="RUN_OR_BUNDLE", help="the trained model, for figures that show one")
+    _add_source(entry)
+
+
+def _add_evaluate(entry):
+    entry.add_argument("source", metavar="RUN_OR_BUNDLE")
+    entry.add_argument("--data", required=True, metavar="SOURCE", help="real images: hub id or folder")
+    entry.add_argument("--split", default="test", help="their split, or a part of it; default test")
+    entry.add_argument("--heldout", metavar="SPLIT", help="a split not trained on, for memorization")
+    entry.add_argument("--metrics", nargs="+", metavar="NAME", default=["fid", "kid"], help="default fid kid")
+    entry.add_argument("--extractor", metavar="NAME_OR_FILE.onnx", help="the feature network")
+    entry.add_argument("--size", type=_count, help="side of its images, where its file leaves that open")
+    entry.add_argument("-n", type=_count, help="number of samples, default as many as real images")
+    entry.add_argument("--real", type=_count, metavar="N", help="number of real images, default all")
+    entry.add_argument("--seed", type=_seed, default=0, help="the same seed scores the same samples")
+    entry.add_argument("--batch-size", type=_count, default=64, help="images at a time, default 64")
+    entry.add_argument("--mirror", action="store_true", help="count each real image mirrored as well")
+    entry.add_argument("--truncation", type=float, metavar="PSI", help="for generators that can truncate")
+    entry.add_argument("-o", "--output", metavar="FILE", help="default scores.json in the run")
+    _add_source(entry)
 
 
 def _add_export(entry):

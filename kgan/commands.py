@@ -63,7 +63,9 @@ def run(args):
     except KeyboardInterrupt:
         print(f"kgan: stopped; continue with: {command}", file=sys.stderr)
         raise
-    print(f"pictures: {folder / run_folder.SAMPLES}\nmodel: {folder / run_folder.MODEL}")
+    if (folder / run_folder.SAMPLES).is_dir():
+        print(f"pictures: {folder / run_folder.SAMPLES}")
+    print(f"model: {folder / run_folder.MODEL}")
 
 
 def _run_folder(args, name):
@@ -105,11 +107,150 @@ def sample(args):
     if (folder / "kgan.json").is_file():
         from kgan.export.runtime import Generator
 
-        images = Generator(folder).sample(args.n, seed=args.seed)
+        source = Generator(folder)
+        inputs, names = source.inputs, source.labels
     else:
-        images = _load_run(folder, args).sample(args.n, seed=args.seed)
-    save_sheet(args.output, images, args.columns, scale=args.scale)
+        source = _load_run(folder, args)
+        inputs, names = source.sampling_inputs(), source.class_names
+    n, columns, given = _labels(args, inputs, names)
+    if args.instance:
+        n, columns, given = _instances(args, source, inputs, given)
+    images = source.sample(n, seed=args.seed, **given)
+    if images.ndim != 4:
+        raise UsageError(f"kgan sample draws images, {args.source} makes vectors of {images.shape[1]}")
+    save_sheet(args.output, images, columns, scale=args.scale)
     print(args.output)
+
+
+def evaluate(args):
+    """Scores a run or a bundle against real images."""
+    folder = pathlib.Path(args.source)
+    if (folder / "kgan.json").is_file():
+        from kgan.export.runtime import Generator
+
+        source = Generator(folder)  # onnxruntime draws the samples; Keras only reads the data
+        choose_backend(args.backend)
+        import_keras()
+    else:
+        source = _load_run(folder, args)
+    if not hasattr(source, "sample"):
+        raise UsageError(f"kgan evaluate scores generators, {folder} holds a {type(source).__name__}")
+    from kgan import score_table
+    from kgan.metrics import ProgressLine, chosen_metrics, open_network
+    from kgan.metrics import evaluate as measure
+
+    metrics = chosen_metrics(args.metrics)
+    network = open_network(args.extractor, args.size) if args.extractor else None
+    real = _real_images(args.data, args.split, source)
+    heldout = _real_images(args.data, args.heldout, source) if args.heldout else None
+    with ProgressLine() as progress:
+        results = measure(
+            source,
+            real,
+            metrics,
+            extractor=network,
+            n=args.n,
+            real_n=args.real,
+            seed=args.seed,
+            batch_size=args.batch_size,
+            mirror=args.mirror,
+            heldout=heldout,
+            conditions=None if args.truncation is None else {"truncation_psi": args.truncation},
+            data_name=args.data,
+            split=args.split,
+            progress=progress,
+        )
+    path = args.output or score_table.scores_path(folder)
+    for line in score_table.comparisons(results, score_table.add_scores(path, results)):
+        print(f"kgan: {line}", file=sys.stderr)
+    print(score_table.table(results))
+    print(path)
+
+
+def _real_images(data, split, source):
+    """Real images of the size and channels that a generator makes, each once and in order."""
+    from kgan.data import load_images
+
+    height, width, channels = source.image_shape
+    size = (height, width)
+    return load_images(data, split, image_size=size, channels=channels, batch_size=1, shuffle=False)
+
+
+def _labels(args, inputs, names):
+    """The number of images, the columns of the sheet and the conditions that `--label` asks for."""
+    if args.label is None:
+        return args.n or 64, args.columns, {}
+    from kgan.conditions import parse_labels
+
+    spec = next((spec for spec in inputs if spec.distribution == "label"), None)
+    if spec is None:
+        raise UsageError(f"--label must not be given: {args.source} has no classes")
+    numbers = parse_labels(args.label, spec.num_classes, names)
+    n = args.n or (64 if len(numbers) == 1 else 8 * len(numbers))
+    if n % len(numbers):
+        raise UsageError(f"-n must be a multiple of the {len(numbers)} labels, got {n}")
+    each = n // len(numbers)
+    # One row of the sheet for each class.
+    columns = args.columns or (each if len(numbers) > 1 else None)
+    return n, columns, {spec.name: [number for number in numbers for _ in range(each)]}
+
+
+def _instances(args, source, inputs, given):
+    """The number of images, the columns and the conditions that `--instance` asks for, one row for each."""
+    if "instance" not in [spec.name for spec in inputs]:
+        raise UsageError(f"--instance must not be given: {args.source} has no instances")
+    count = len(args.instance)
+    n = args.n or 8 * count
+    if len(set(next(iter(given.values()), [0]))) > 1:
+        raise UsageError(f"--label must be one class beside --instance, got {args.label}")
+    given = {name: values[0] for name, values in given.items()}
+    key = "instance"
+    if hasattr(source, "use_extractor"):
+        from kgan.data.photos import open_extractor
+
+        key = "instances"
+        path = pathlib.Path(args.extractor or pathlib.Path(args.source) / "extractor.onnx")
+        if not path.is_file():
+            raise UsageError(f"--instance needs the run's extractor, found no {path}: name it by --extractor")
+        source.use_extractor(open_extractor(path, source.extractor))
+    columns = args.columns or (n // count if count > 1 else None)
+    return n, columns, {**given, key: args.instance}
+
+
+def figure(args):
+    """Draws a figure of the gallery, or lists all of them."""
+    from kgan import gallery
+
+    if args.list or args.name is None:
+        width = max(map(len, gallery.FIGURES))
+        for name, entry in gallery.FIGURES.items():
+            print(f"{name:{width}}  {entry.about}{' Needs --run.' if entry.needs_run else ''}")
+        return
+    entry = gallery.find(args.name)
+    given = config.parse_overrides(entry.settings(), args.settings)
+    if entry.needs_run != (args.run is not None):
+        rule = "a trained model: name it by --run" if entry.needs_run else "no trained model: leave --run out"
+        raise UsageError(f"the figure {args.name} needs {rule}")
+    path = pathlib.Path(args.output or f"{args.name}.png")
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"a figure's file must end in .png, got {str(path)!r}")
+    for line in entry.draw(path, *_figure_source(args), **given):
+        print(line)
+    print(path)
+
+
+def _figure_source(args):
+    if args.run is None:
+        choose_backend(args.backend)
+        import_keras()
+        return []
+    if (pathlib.Path(args.run) / "kgan.json").is_file():
+        choose_backend(args.backend)
+        import_keras()  # the drawing modules hold layers too
+        from kgan.export.runtime import Generator
+
+        return [Generator(args.run)]
+    return [_load_run(pathlib.Path(args.run), args)]
 
 
 def _load_run(folder, args):
@@ -127,11 +268,26 @@ def export(args):
     folder = pathlib.Path(args.run)
     about = run_folder.read_config(folder)
     model = _load_run(folder, args)
+    if not hasattr(model, "sample"):
+        _export_network(model, about, args)
+        return
     from kgan.export import export as write_bundle
 
     recipe = {**dataclasses.asdict(about), **_origin(about)}
-    write_bundle(model, args.output, tuple(args.format), recipe=recipe)
+    extractor = folder / "extractor.onnx"
+    kept = extractor if extractor.is_file() else None
+    write_bundle(model, args.output, tuple(args.format), recipe=recipe, extractor=kept)
     print(args.output)
+
+
+def _export_network(model, about, args):
+    """Writes a run's classifier or the like as one ONNX file; its recipe may say which outputs it has."""
+    from kgan.export import export_network
+
+    if args.recipe is None and about.file is not None:
+        raise UsageError(f"the run's recipe was {about.file}: name it by --recipe")
+    module = catalog.load(args.recipe or about.recipe).module
+    print(export_network(module.exported(model) if hasattr(module, "exported") else model, args.output))
 
 
 def _origin(about):

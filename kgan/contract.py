@@ -19,7 +19,7 @@ def check_model(cls_or_builder, *, report: Callable[[str], None] | None = None, 
 
     Config equals signature and round-trips; players are disjoint and cover the model; an update moves
     one player alone; `.keras` and checkpoints restore everything; a resumed training equals an
-    uninterrupted one bit for bit; `sample` is right in shape, type and seed; export is verified.
+    uninterrupted one bit for bit; `sample` is right in shape, type, seed and conditions; export is verified.
 
     Args:
         cls_or_builder: a class with a classmethod `tiny()`, or a function without arguments that returns
@@ -40,6 +40,7 @@ def check_model(cls_or_builder, *, report: Callable[[str], None] | None = None, 
     saving
     resume
     sampling
+    conditions
     """
     build = getattr(cls_or_builder, "tiny", cls_or_builder)
     if not callable(build):
@@ -116,7 +117,7 @@ def saving(build):
         other.load_weights(f"{folder}/model.weights.h5")
     for name, again in {".keras": loaded, ".weights.h5": other}.items():
         assert difference(model, again) == 0.0, f"a {name} file must restore every variable"
-        same = np.array_equal(model.sample(3, seed=1), again.sample(3, seed=1))
+        same = np.array_equal(_sample(model, 3, 1), _sample(again, 3, 1))
         assert same, f"a {name} file must restore the same samples"
 
 
@@ -147,19 +148,65 @@ def resume(build):
 
 
 def sampling(build):
-    """Samples are uint8 images of the model's shape, and their seed decides them."""
+    """Samples are uint8 images (or float vectors) of the model's shape, and their seed decides them."""
     model = build()
-    images = model.sample(3, seed=7)
-    assert images.dtype == np.uint8, f"sample must return uint8, got {images.dtype}"
+    images = _sample(model, 3, 7)
+    dtype = np.dtype(np.uint8 if len(model.image_shape) == 3 else np.float32)
+    assert images.dtype == dtype, f"sample must return {dtype}, got {images.dtype}"
     shape = (3, *model.image_shape)
     assert images.shape == shape, f"sample must return {shape}, got {images.shape}"
-    assert np.array_equal(images, model.sample(3, seed=7)), "the same seed must give the same samples"
-    assert not np.array_equal(images, model.sample(3, seed=8)), "another seed must give other samples"
+    assert np.array_equal(images, _sample(model, 3, 7)), "the same seed must give the same samples"
+    assert not np.array_equal(images, _sample(model, 3, 8)), "another seed must give other samples"
     try:
         model.sample(1, seed=0, no_such_condition=[1])
     except UsageError:
         return
     raise AssertionError("sample must refuse a condition that it does not know")
+
+
+def conditions(build):
+    """Conditions reach the samples, and wrong ones are refused in one line; nothing to check without any."""
+    model = build()
+    specs = [spec for spec in model.sampling_inputs() if spec.distribution in ("label", "given")]
+    usual = {spec.name: _condition(spec, seed=1) for spec in specs}
+    for spec in specs:
+        twice = [
+            model.sample(4, seed=7, **{**usual, spec.name: _condition(spec, seed)}).astype(float)
+            for seed in (1, 2)
+        ]
+        assert np.any(twice[0] != twice[1]), f"another {spec.name} must give other samples"
+        _refuses(model, usual, spec, np.zeros((5, *spec.shape), spec.dtype), "of another number of samples")
+        if spec.shape:
+            wrong = np.zeros((4, *(side + 1 for side in spec.shape)), spec.dtype)
+            _refuses(model, usual, spec, wrong, "of the wrong shape")
+        if spec.num_classes:
+            for label in (-1, spec.num_classes):
+                _refuses(model, usual, spec, label, "out of range")
+
+
+def _sample(model, n, seed):
+    """Samples of one seed, under conditions where the model neither draws them nor has examples."""
+    banks = model.banks()
+    specs = [spec for spec in model.sampling_inputs() if spec.distribution == "given"]
+    needed = {spec.name: _condition(spec, 0, n) for spec in specs if spec.name not in banks}
+    return model.sample(n, seed=seed, **needed)
+
+
+def _condition(spec, seed, n=4):
+    """Values of a condition; of a label, other ones for another seed where there are two classes."""
+    if spec.num_classes:
+        return (np.arange(n) + seed) % spec.num_classes
+    return np.random.default_rng(seed).standard_normal((n, *spec.shape)).astype(spec.dtype)
+
+
+def _refuses(model, usual, spec, value, what):
+    refusal = None
+    try:
+        model.sample(4, seed=7, **{**usual, spec.name: value})
+    except UsageError as error:
+        refusal = str(error)
+    assert refusal is not None, f"sample must refuse {spec.name} {what}"
+    assert "\n" not in refusal, f"the refusal of {spec.name} {what} must be one line, got {refusal}"
 
 
 def exports(build):
@@ -170,13 +217,17 @@ def exports(build):
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
         try:
+            if len(model.image_shape) != 3:  # a generator of vectors has no bundle of images
+                specs = model.sampling_inputs()
+                export.export_network(model.sampling_network(), bundle.with_suffix(".onnx"), inputs=specs)
+                return
             export.export(model, bundle)
             export.verify(bundle)
         except KganError as error:
             raise AssertionError(f"the system must export and verify: {error}") from error
 
 
-CHECKS = (config, players, updates, saving, resume, sampling)
+CHECKS = (config, players, updates, saving, resume, sampling, conditions)
 
 
 def difference(a, b):

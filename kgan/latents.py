@@ -7,22 +7,26 @@ import numpy as np
 from kgan.errors import UsageError
 
 
-def draw(inputs, n, seed=None):
+def draw(inputs, n, seed=None, banks=None, values=None):
     """Draw `n` samples of every input of a sampling network.
 
     One generator serves the inputs in their order, so a seed means the same noise on every backend and in
-    an exported bundle.
+    an exported bundle. Noise does not depend on which inputs the caller gives.
 
     Args:
         inputs: sequence of `kgan.types.Input`.
         n: how many samples, at least 0.
         seed: int >= 0, or None for fresh entropy.
+        banks: dict of the name of a `"given"` or `"label"` input -> its examples `[m, *shape]`, all with the
+            same m >= 1. Sample i takes one row, the same of every bank.
+        values: dict of name -> array `[n, *shape]` for inputs that shall not be drawn.
 
     Returns:
         dict of name -> array `[n, *shape]` of the input's dtype.
 
     Raises:
-        UsageError: a negative `n` or `seed`.
+        UsageError: a negative `n` or `seed`, a `"given"` input without value and bank, banks of different
+            lengths.
 
     Example:
         >>> from kgan.types import Input
@@ -35,8 +39,29 @@ def draw(inputs, n, seed=None):
     if seed is not None and seed < 0:
         raise UsageError(f"seed must be at least 0, got {seed}")
     rng = np.random.default_rng(seed)
-    values = {item.name: _LAWS[item.distribution](rng, (n, *item.shape), item) for item in inputs}
-    return {item.name: values[item.name].astype(item.dtype) for item in inputs}
+    drawn = {
+        item.name: _LAWS[item.distribution](rng, (n, *item.shape), item)
+        for item in inputs
+        if item.distribution != "given" and item.name not in (banks or {})
+    }
+    drawn.update(values or {})
+    # Last, so that the noise of a seed is the same with and without banks.
+    drawn.update(_rows([item for item in inputs if item.name not in drawn], n, rng, banks or {}))
+    return {item.name: np.asarray(drawn[item.name]).astype(item.dtype) for item in inputs}
+
+
+def _rows(missing, n, rng, banks):
+    """For each missing input the rows of its bank, the same for all."""
+    for item in missing:
+        if item.name not in banks:
+            raise UsageError(f"{item.name} must be given: there is no bank of examples to draw it from")
+    sizes = {name: len(bank) for name, bank in banks.items()}
+    if not missing:
+        return {}
+    if min(sizes.values()) < 1 or len(set(sizes.values())) > 1:
+        raise UsageError(f"banks must have the same number of rows, at least 1, got {sizes}")
+    rows = rng.integers(0, next(iter(sizes.values())), n)
+    return {item.name: np.asarray(banks[item.name])[rows] for item in missing}
 
 
 def lerp(a, b, t):
@@ -150,6 +175,10 @@ def _uniform(rng, shape, item):
     return rng.uniform(-1.0, 1.0, shape)
 
 
+def _uniform01(rng, shape, item):
+    return rng.uniform(0.0, 1.0, shape)
+
+
 def _uniform_sqrt3(rng, shape, item):
     return rng.uniform(-math.sqrt(3.0), math.sqrt(3.0), shape)
 
@@ -170,6 +199,7 @@ def _label(rng, shape, item):
 _LAWS = {
     "normal": _normal,
     "uniform": _uniform,
+    "uniform01": _uniform01,
     "uniform_sqrt3": _uniform_sqrt3,
     "sphere": _sphere,
     "zeros": _zeros,

@@ -12,10 +12,14 @@ from kgan.files import replacing
 
 
 def sheet(images, columns=None, pad=2, scale=1):
-    """Puts images side by side on one white sheet, row by row.
+    """Puts images side by side on one white sheet, row by row; points and numbers go into one plot instead.
+
+    Images of 1x1 with two channels are points in the square of the data's range, drawn as dots; those with
+    one channel are numbers, drawn as a histogram from the lowest to the highest value. Nothing would be
+    seen of them side by side. Their plots have one size, whatever `columns`, `pad` and `scale` say.
 
     Args:
-        images: uint8 `[n, height, width, channels]` with 1 or 3 channels, n >= 1.
+        images: uint8 `[n, height, width, channels]` with 1 or 3 channels, or `[n, 1, 1, 2]`, n >= 1.
         columns: images in a row, >= 1; default the nearest square, `ceil(sqrt(n))`.
         pad: white pixels around each image, >= 0, before scaling.
         scale: each pixel becomes a square of `scale` x `scale` pixels, an integer >= 1.
@@ -33,7 +37,7 @@ def sheet(images, columns=None, pad=2, scale=1):
     (28, 19)
     """
     images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+    if images.dtype != np.uint8 or not drawable(images.shape[1:]) or 0 in images.shape:
         raise UsageError(
             "images must be uint8 of shape [n >= 1, height, width, 1 or 3], "
             f"got {images.dtype} of shape {list(images.shape)}"
@@ -43,6 +47,8 @@ def sheet(images, columns=None, pad=2, scale=1):
     for name, value, low in (("columns", columns, 1), ("pad", pad, 0), ("scale", scale, 1)):
         if value < low:
             raise UsageError(f"{name} must be at least {low}, got {value}")
+    if (height, width) == (1, 1) and channels < 3:
+        return _dots(images.reshape(n, 2)) if channels == 2 else _histogram(images.ravel())
     rows = math.ceil(n / columns)
     canvas = np.full((rows * (height + pad) + pad, columns * (width + pad) + pad, channels), 255, np.uint8)
     for index, image in enumerate(images):
@@ -51,6 +57,41 @@ def sheet(images, columns=None, pad=2, scale=1):
         canvas[top : top + height, left : left + width] = image
     canvas = canvas.repeat(scale, axis=0).repeat(scale, axis=1)
     return Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
+
+
+def drawable(image_shape):
+    """Whether `sheet` can show images of some shape.
+
+    Args:
+        image_shape: a tuple, without the batch axis.
+
+    Example:
+
+    >>> drawable((28, 28, 1)), drawable((1, 1, 2)), drawable((28, 28, 2)), drawable((10,))
+    (True, True, False, False)
+    """
+    return len(image_shape) == 3 and (image_shape[2] in (1, 3) or tuple(image_shape) == (1, 1, 2))
+
+
+def _dots(points):
+    """Points as squares of 3x3 pixels; y goes up. Two pixels are one of the 256 levels of x and y."""
+    canvas = np.full((2 * 256 + 2, 2 * 256 + 2), 255, np.uint8)
+    left, top = 2 * points[:, 0].astype(int), 2 * (255 - points[:, 1].astype(int))
+    for down in range(3):
+        for across in range(3):
+            canvas[top + down, left + across] = 40
+    return _framed(canvas)
+
+
+def _histogram(numbers):
+    """Two pixels across for each of the 256 levels; the most frequent one is as tall as the picture."""
+    counts = np.bincount(numbers, minlength=256)
+    tall = np.rint(counts / counts.max() * 256).astype(int).repeat(2)
+    return _framed(np.where(np.arange(256, 0, -1)[:, None] <= tall, 40, 255).astype(np.uint8))
+
+
+def _framed(canvas):
+    return Image.fromarray(np.pad(np.pad(canvas, 3, constant_values=255), 1, constant_values=128))
 
 
 def save_sheet(path, images, columns=None, pad=2, scale=1):
@@ -152,6 +193,7 @@ def loss_curve(history_csv, png):
 
     columns = read_history(history_csv)
     epochs = columns.pop("epoch", np.array([]))
+    columns = {name: values for name, values in columns.items() if "[" not in name}  # scores have their own
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     for name, values in columns.items():

@@ -11,6 +11,7 @@ import keras
 
 from kgan import catalog, config, run_folder
 from kgan.callbacks import Checkpoint, HistoryCSV, Progress, SampleSheet, StopOnNonFinite, generations
+from kgan.engine import AdversarialModel
 from kgan.errors import CheckpointError, UsageError
 from kgan.files import replacing
 
@@ -111,7 +112,8 @@ def build(recipe, settings):
         raise UsageError(f"model(cfg) must return a keras.Model, got {type(model).__name__} in {recipe.path}")
     if not model.compiled:
         model.compile()
-    for player, optimizer in getattr(model.optimizer, "players", {}).items():
+    optimizers = getattr(model.optimizer, "players", {"the model": model.optimizer})
+    for player, optimizer in optimizers.items():
         # Keras writes these averages over the weights at the end of a fit, also of a part of an epoch.
         if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
             raise UsageError(f"use_ema must be False, {player} has True: give the model a MovingAverage")
@@ -164,7 +166,7 @@ def train(recipe, settings, folder, backend):
         data=data,
     )
     stop, progress = _StopOnSignal(checkpoint), Progress(settings.epochs, data.num_batches)
-    callbacks = [*_callbacks(recipe, settings, folder), checkpoint, stop, progress]
+    callbacks = [*_callbacks(recipe, settings, folder, model), checkpoint, stop, progress]
     folder.mkdir(parents=True, exist_ok=True)
     run_folder.sweep(folder)
     state = checkpoint.restore(model)
@@ -178,19 +180,28 @@ def train(recipe, settings, folder, backend):
     return model
 
 
-def _callbacks(recipe, settings, folder):
+def _callbacks(recipe, settings, folder, model):
     """What watches the training, in the order in which it is called; checkpoints come after."""
-    return [
-        StopOnNonFinite(checkpoints=folder / run_folder.CHECKPOINT),
-        *(recipe.module.callbacks(settings) if hasattr(recipe.module, "callbacks") else ()),
-        SampleSheet(
-            folder / run_folder.SAMPLES,
-            every_epochs=getattr(settings, "sample_epochs", 1),
-            n=getattr(settings, "samples", 64),
-            seed=settings.seed,
-        ),
-        HistoryCSV(folder / run_folder.HISTORY),
-    ]
+    watching = [StopOnNonFinite(checkpoints=folder / run_folder.CHECKPOINT), *_own(recipe, settings, folder)]
+    if hasattr(model, "sample"):  # a recipe may train another network, such as a classifier
+        watching.append(
+            SampleSheet(
+                folder / run_folder.SAMPLES,
+                every_epochs=getattr(settings, "sample_epochs", 1),
+                n=getattr(settings, "samples", 64),
+                seed=settings.seed,
+            )
+        )
+    return [*watching, HistoryCSV(folder / run_folder.HISTORY)]
+
+
+def _own(recipe, settings, folder):
+    """The recipe's callbacks; those with `join_run` are told the run folder and its number of epochs."""
+    own = recipe.module.callbacks(settings) if hasattr(recipe.module, "callbacks") else ()
+    for callback in own:
+        if hasattr(callback, "join_run"):
+            callback.join_run(folder, settings.epochs)
+    return own
 
 
 def _continuation(state, epochs):
@@ -210,6 +221,10 @@ def _check_epochs(epochs, state, folder):
 
 
 def _fit(model, data, state, epochs, callbacks):
+    if not isinstance(model, AdversarialModel) and hasattr(data, "set_epoch"):
+        # Keras' own fit does not say which epoch a resumed run is in, and the order depends on it.
+        begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: data.set_epoch(epoch))
+        callbacks = [begin, *callbacks]
     fit = functools.partial(model.fit, callbacks=callbacks, shuffle=False, verbose=0)
     epoch = state.epoch if state else 0
     if state and state.batch:

@@ -15,6 +15,8 @@ def check_layer(layer_or_builder, input_shape):
     Args:
         layer_or_builder: a layer, or a function without arguments that makes one.
         input_shape: shape of an input with the batch axis, e.g. `(2, 8, 8, 3)`; the batch must be at least 2.
+            An array of such a shape gives the values too, class numbers for example. A list of shapes and
+            arrays is for a layer that takes a list.
 
     Raises:
         AssertionError: says which part of the contract fails, and with what values.
@@ -27,31 +29,30 @@ def check_layer(layer_or_builder, input_shape):
 
     layer = layer_or_builder if isinstance(layer_or_builder, keras.layers.Layer) else layer_or_builder()
     name = type(layer).__name__
-    inputs = np.random.default_rng(0).standard_normal(input_shape).astype("float32")
-    inputs = keras.ops.convert_to_tensor(inputs)
+    inputs = _example(input_shape)
     outputs = layer(inputs, **_inference(layer))
     _require(bool(keras.ops.all(keras.ops.isfinite(outputs))), f"{name}: the output is not finite")
     again = layer(inputs, **_inference(layer))
     _require(_equal(outputs, again), f"{name}: two calls at inference differ")
 
-    expected = tuple(layer.compute_output_shape((None, *input_shape[1:])))
+    expected = tuple(layer.compute_output_shape(_each(lambda x: (None, *x.shape[1:]), inputs)))
     found = tuple(outputs.shape)
     _require(
         len(expected) == len(found) and all(e in (None, f) for e, f in zip(expected, found)),
         f"{name}: compute_output_shape gives {expected}, the output has {found}",
     )
-    symbolic = layer(keras.Input(input_shape[1:], dtype=inputs.dtype))
+    symbolic = layer(_each(lambda x: keras.Input(tuple(x.shape[1:]), dtype=x.dtype), inputs))
     _require(
         tuple(symbolic.shape[1:]) == found[1:],
         f"{name}: the symbolic output has {tuple(symbolic.shape)}, the real one {found}",
     )
-    one = layer(inputs[:1], **_inference(layer))
+    one = layer(_each(lambda x: x[:1], inputs), **_inference(layer))
     _require(tuple(one.shape[1:]) == found[1:], f"{name}: the output shape depends on the batch size")
 
     _check_config(layer)
     twin = _round_trip(layer)
     if not twin.built:
-        twin.build(input_shape)
+        twin.build(_each(lambda x: tuple(x.shape), inputs))
     _require(
         [tuple(w.shape) for w in twin.weights] == [tuple(w.shape) for w in layer.weights],
         f"{name}: a copy from the configuration has other weights",
@@ -60,6 +61,21 @@ def check_layer(layer_or_builder, input_shape):
     _require(
         _equal(outputs, twin(inputs, **_inference(twin))), f"{name}: a copy with the same weights differs"
     )
+
+
+def _example(shape):
+    """Numbers of a shape as a tensor, or an array as it is; of a list, one of each."""
+    from keras import ops
+
+    if isinstance(shape, list):
+        return [_example(item) for item in shape]
+    if isinstance(shape, np.ndarray):
+        return ops.convert_to_tensor(shape)
+    return ops.convert_to_tensor(np.random.default_rng(0).standard_normal(shape).astype("float32"))
+
+
+def _each(fn, inputs):
+    return [fn(item) for item in inputs] if isinstance(inputs, list) else fn(inputs)
 
 
 def check_loss(loss):

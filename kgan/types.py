@@ -11,7 +11,7 @@ Tensor: TypeAlias = Any  # a tensor of whichever backend runs
 Batch: TypeAlias = Any  # what a data set yields: images, or (images, labels)
 Logs: TypeAlias = dict[str, Any]  # name -> scalar
 
-DISTRIBUTIONS = ("normal", "uniform", "uniform_sqrt3", "sphere", "zeros", "label")
+DISTRIBUTIONS = ("normal", "uniform", "uniform01", "uniform_sqrt3", "sphere", "zeros", "label", "given")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +22,10 @@ class Input:
         name: the name in the exported graph.
         shape: its shape without the batch axis, e.g. `(100,)`; `()` for one label per sample.
         dtype: `"float32"`, or `"int32"` for labels.
-        distribution: `"normal"` N(0, 1); `"uniform"` U(-1, 1); `"uniform_sqrt3"` U(-sqrt 3, sqrt 3), of
-            variance 1; `"sphere"` N(0, I) scaled to unit length; `"zeros"`; or `"label"`, a class number
-            uniform in [0, num_classes).
+        distribution: `"normal"` N(0, 1); `"uniform"` U(-1, 1); `"uniform01"` U(0, 1); `"uniform_sqrt3"`
+            U(-sqrt 3, sqrt 3), of variance 1; `"sphere"` N(0, I) scaled to unit length; `"zeros"`;
+            `"label"`, a class number uniform in [0, num_classes); or `"given"`, a condition without a law,
+            which the caller gives or which is drawn from a bank of examples.
         description: one line for the model card.
         num_classes: how many classes a `"label"` has; None for the others.
 

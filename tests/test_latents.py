@@ -25,6 +25,11 @@ def test_laws():
         assert z.var() == pytest.approx(variance, rel=0.02)
         assert np.abs(z).max() <= bound
     assert np.abs(wide).max() > 1.73
+    unit = drawn("uniform01")
+    assert unit.mean() == pytest.approx(0.5, abs=0.02)
+    assert unit.var() == pytest.approx(1 / 12, rel=0.02)
+    assert 0.0 <= unit.min() < 0.001
+    assert 0.999 < unit.max() <= 1.0
     np.testing.assert_array_equal(drawn("zeros", n=3), 0.0)
     np.testing.assert_allclose(np.linalg.norm(drawn("sphere"), axis=1), 1.0, rtol=1e-6)
     labels = drawn("label", shape=(), dtype="int32", num_classes=3)
@@ -42,6 +47,41 @@ def test_a_seed_means_the_same_noise_forever():
     np.testing.assert_allclose(found["z"].ravel(), [2.0409186, -2.5556653, 0.41809884, -0.5677696], rtol=1e-6)
     assert not np.array_equal(latents.draw(inputs, 2)["z"], latents.draw(inputs, 2)["z"])
     assert latents.draw(inputs, 0, seed=3)["z"].shape == (0, 2)
+
+
+GIVEN = [
+    Input("z", (2,)),
+    Input("seen", (3,), distribution="given"),
+    Input("mask", (1,), "int32", "given"),
+]
+
+
+def test_banks_give_one_row_to_each_sample():
+    banks = {"seen": np.arange(15.0).reshape(5, 3), "mask": np.arange(5).reshape(5, 1)}
+    found = latents.draw(GIVEN, 40, seed=1, banks=banks)
+    assert found["seen"].dtype == np.float32
+    assert found["mask"].dtype == np.int32
+    np.testing.assert_array_equal(found["seen"][:, 0], 3.0 * found["mask"][:, 0])
+    assert set(found["mask"][:, 0]) == set(range(5))
+    assert not np.array_equal(found["mask"], latents.draw(GIVEN, 40, seed=2, banks=banks)["mask"])
+
+
+def test_noise_does_not_depend_on_what_is_given():
+    banks = {"seen": np.ones((5, 3)), "mask": np.zeros((5, 1))}
+    drawn = latents.draw(GIVEN, 4, seed=1, banks=banks)
+    values = {"seen": np.zeros((4, 3)), "mask": np.ones((4, 1))}
+    given = latents.draw(GIVEN, 4, seed=1, values=values)
+    np.testing.assert_array_equal(given["z"], drawn["z"])
+    np.testing.assert_array_equal(given["z"], latents.draw(GIVEN[:1], 4, seed=1)["z"])
+    np.testing.assert_array_equal(given["mask"], 1)
+
+
+def test_a_condition_without_bank_and_value_is_named():
+    with pytest.raises(UsageError, match="mask must be given: there is no bank of examples"):
+        latents.draw(GIVEN, 1, banks={"seen": np.ones((5, 3))})
+    unequal = {"seen": np.ones((5, 3)), "mask": np.zeros((4, 1))}
+    with pytest.raises(UsageError, match="same number of rows, at least 1, got"):
+        latents.draw(GIVEN, 1, banks=unequal)
 
 
 def test_slerp_of_the_specification():

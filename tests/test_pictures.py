@@ -113,3 +113,25 @@ def test_read_history(tmp_path):
     np.testing.assert_array_equal(columns["epoch"], [1, 2])
     np.testing.assert_array_equal(columns["a"], [0.5, np.nan])
     np.testing.assert_array_equal(columns["b"], [np.nan, 3])
+
+
+def test_points_are_dots_in_one_plot():
+    points = np.array([[0, 0], [255, 255], [100, 200]], "uint8").reshape(3, 1, 1, 2)
+    plot = np.asarray(pictures.sheet(points, scale=64))
+    dots = np.argwhere(plot == 40) - 4
+    assert plot.shape == (514 + 8, 514 + 8)
+    assert len(dots) == 3 * 9
+    # Rows count downwards, y goes up: (0, 0) is at the lower left.
+    expected = {(510, 0), (0, 510), (2 * 55, 2 * 100)}
+    assert {tuple(dot) for dot in dots} >= expected
+    assert dots.max() == 512
+
+
+def test_numbers_are_a_histogram():
+    numbers = np.array([0, 0, 0, 0, 7, 7, 255], "uint8").reshape(-1, 1, 1, 1)
+    plot = np.asarray(pictures.sheet(numbers))[4:-4, 4:-4]
+    heights = (plot == 40).sum(axis=0)
+    assert plot.shape == (256, 512)
+    assert heights[[0, 1, 14, 15, 510, 511]].tolist() == [256, 256, 128, 128, 64, 64]
+    assert heights.sum() == 2 * (256 + 128 + 64)
+    assert (plot[-1, :2] == 40).all()  # columns stand on the ground

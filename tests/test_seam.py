@@ -11,13 +11,13 @@ UNSAFE = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 
 # From the bottom up; a part may import its own level and those below.
 LEVELS = (
-    ("errors", "_version", "types", "files", "latents"),
+    ("errors", "_version", "types", "files", "latents", "conditions", "onnx_session"),
     ("_backend", "pictures"),
     ("layers", "losses", "metrics", "data", "theory"),
     ("engine",),
     ("models", "callbacks", "figures"),
     ("export", "testing", "contract", "launch", "config"),
-    ("recipes", "catalog", "run_folder", "run", "commands", "cli", "demo", "__main__"),
+    ("recipes", "catalog", "run_folder", "score_table", "run", "mode_table", "gallery", "commands", "cli", "demo", "__main__"),
 )
 LEVEL = {name: height for height, names in enumerate(LEVELS) for name in names}
 

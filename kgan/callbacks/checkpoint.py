@@ -106,6 +106,8 @@ class Checkpoint(keras.callbacks.Callback):
             model.load_weights(path / generations.WEIGHTS)
         except (OSError, ValueError, KeyError) as error:
             raise CheckpointError(f"the checkpoint {path} does not fit this model: {error}") from error
+        for variable, value in zip(_unsaved_seeds(model), state.seeds):
+            variable.assign(np.array(value, variable.dtype))
 
     def newest_step(self):
         """The train step of the newest checkpoint, good or damaged, or -1 when there is none."""
@@ -182,6 +184,7 @@ class Checkpoint(keras.callbacks.Callback):
             "data": self.data,
             "metrics": [keras.ops.convert_to_numpy(v.value).tolist() for v in metrics],
             "random": [state.hex() for state in _backend.random_state()],
+            "seeds": [keras.ops.convert_to_numpy(seed.value).tolist() for seed in _unsaved_seeds(model)],
         }
         generations.write(self.folder, fields, model.save_weights, generations.size_of(model))
         self._saved_batch, self._saved_time = self.batch, time.monotonic()
@@ -189,6 +192,13 @@ class Checkpoint(keras.callbacks.Callback):
     @staticmethod
     def _step(model):
         return int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
+
+
+def _unsaved_seeds(model):
+    """The seeds of a plain Keras model: Keras saves weights only, an `AdversarialModel` its seeds as well."""
+    if hasattr(model, "players"):
+        return []
+    return [variable for variable in model.variables if variable.name == "seed_generator_state"]
 
 
 def _hash(value):

@@ -34,6 +34,7 @@ class State:
             save them.
         random: states of the generators that the backend draws from outside Keras' seeds, in hexadecimal.
         weights: SHA-256 of the file that holds weights, optimizers, averages and seeds.
+        seeds: states of the seed generators of a model that does not save them by itself.
     """
 
     epoch: int
@@ -46,6 +47,7 @@ class State:
     metrics: list
     random: list
     weights: str
+    seeds: list = dataclasses.field(default_factory=list)
 
 
 def digest(path):

@@ -11,7 +11,8 @@ from kgan.pictures import save_sheet
 class SampleSheet(keras.callbacks.Callback):
     """Writes a sheet of samples after epochs: `epoch_0001.png` and so on.
 
-    The latents are those of one seed, so that each place of the sheet shows the same latent over time.
+    The latents are those of one seed, so that each place of the sheet shows the same latent over time. A
+    system may order its sheet (`AdversarialModel.sheet`); one that makes no pictures gets none.
 
     Args:
         folder: where the pictures go; it is created.
@@ -39,7 +40,9 @@ class SampleSheet(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         number = epoch + 1
         if number % self.every_epochs == 0 or number == self.params.get("epochs"):
-            images = self.model.sample(self.n, seed=self.seed)
+            images, columns = self.model.sheet(self.n, seed=self.seed)
+            if images is None:
+                return
             # Small images are hard to see: about 64 pixels each.
             scale = max(1, round(64 / images.shape[1]))
-            save_sheet(self.folder / f"epoch_{number:04d}.png", images, scale=scale)
+            save_sheet(self.folder / f"epoch_{number:04d}.png", images, columns, scale=scale)

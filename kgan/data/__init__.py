@@ -1,5 +1,52 @@
-"""Images for training, from the Hugging Face hub, local data sets and plain folders of image files."""
+"""Images for training, from the Hugging Face hub, local data sets and folders of image files; points."""
 
-from kgan.data.images import Images, load_images
+import importlib
+from typing import TYPE_CHECKING
 
-__all__ = ["Images", "load_images"]
+if TYPE_CHECKING:
+    from kgan.data.feature_store import FeatureStore
+    from kgan.data.gaussians import Gaussians, gaussian_grid, gaussian_ring
+    from kgan.data.images import Images, load_images
+    from kgan.data.instance_selection import select_instances
+    from kgan.data.neighbor_batches import NeighborBatches
+    from kgan.data.semi_supervised import FewLabels, few_labels
+    from kgan.data.stacked import StackedDigits
+
+_NAMES = {
+    "FeatureStore": "feature_store",
+    "FewLabels": "semi_supervised",
+    "Gaussians": "gaussians",
+    "Images": "images",
+    "NeighborBatches": "neighbor_batches",
+    "StackedDigits": "stacked",
+    "few_labels": "semi_supervised",
+    "gaussian_grid": "gaussians",
+    "gaussian_ring": "gaussians",
+    "load_images": "images",
+    "select_instances": "instance_selection",
+}
+
+__all__ = [
+    "FeatureStore",
+    "FewLabels",
+    "Gaussians",
+    "Images",
+    "NeighborBatches",
+    "StackedDigits",
+    "few_labels",
+    "gaussian_grid",
+    "gaussian_ring",
+    "load_images",
+    "select_instances",
+]
+
+
+# Decoding a picture for an exported bundle must not load Keras.
+def __getattr__(name):
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"kgan.data.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'kgan.data' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_NAMES])

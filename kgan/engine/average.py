@@ -1,5 +1,6 @@
 """The moving average of a generator's weights."""
 
+import math
 import types
 
 import keras
@@ -21,6 +22,8 @@ class MovingAverage(keras.layers.Layer):
         half_life: number of images after which the weight of the past is halved, > 0.
         ramp: with `half_life`, the half-life is at most `ramp` times the images shown so far, so that
             early averages forget the initialisation; > 0, or `None` for none.
+        debias: with `decay`, correct for the start as Adam does: the first update copies the weights, and
+            the average is `sum_i decay^(t-i) w_i` over the weights' sum. Batches must be of one size.
 
     Raises:
         UsageError: an argument breaks its rule.
@@ -37,7 +40,7 @@ class MovingAverage(keras.layers.Layer):
     0.1
     """
 
-    def __init__(self, decay=None, half_life=None, ramp=None, **kwargs):
+    def __init__(self, decay=None, half_life=None, ramp=None, debias=False, **kwargs):
         super().__init__(**kwargs)
         if (decay is None) == (half_life is None):
             raise UsageError(
@@ -49,7 +52,9 @@ class MovingAverage(keras.layers.Layer):
             raise UsageError(f"half_life must be > 0 images, got {half_life}")
         if ramp is not None and (half_life is None or not ramp > 0):
             raise UsageError(f"ramp must be > 0 and needs half_life, got ramp={ramp}, half_life={half_life}")
-        self.decay, self.half_life, self.ramp = decay, half_life, ramp
+        if debias and not decay:
+            raise UsageError(f"debias needs a decay greater than 0, got decay={decay}")
+        self.decay, self.half_life, self.ramp, self.debias = decay, half_life, ramp, bool(debias)
         self.network = None
         self.images = self.add_weight(
             shape=(), initializer="zeros", dtype="float32", trainable=False, name="images"
@@ -69,6 +74,12 @@ class MovingAverage(keras.layers.Layer):
 
     def beta(self, batch_size):
         """The decay of a step that shows `batch_size` images."""
+        # TensorFlow divides no integer tensor, which the size of a batch is there, by a float.
+        batch_size = ops.cast(batch_size, "float32")
+        if self.debias:
+            # a_t / (1 - decay^t) as one running mean; expm1 because 1 - decay^t cancels while t is small.
+            updates = (self.images + batch_size) / batch_size
+            return 1.0 + (1.0 - self.decay) / ops.expm1(updates * math.log(self.decay))
         if self.decay is not None:
             return self.decay
         half_life = self.half_life
@@ -92,4 +103,5 @@ class MovingAverage(keras.layers.Layer):
 
     def get_config(self):
         config = super().get_config()
-        return {**config, "decay": self.decay, "half_life": self.half_life, "ramp": self.ramp}
+        own = {"decay": self.decay, "half_life": self.half_life, "ramp": self.ramp, "debias": self.debias}
+        return {**config, **own}

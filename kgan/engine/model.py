@@ -1,5 +1,6 @@
 """The base of every system: players, their updates, and one step for three backends."""
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -8,11 +9,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, latents
+from kgan import _backend, conditions, latents, pictures
 from kgan.engine.logs import LogMeans
 from kgan.engine.players import PlayerOptimizers
 from kgan.errors import CheckpointError, UsageError
 from kgan.types import to_uint8
+
+_BANK = "bank_"  # before the name of an input, in a file of weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,19 +60,23 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         average: a `MovingAverage` of the sampling network's weights, or `None`.
         preset: the name of the published configuration that `compile` takes its defaults from.
         seed: int, seeds the noise that the training draws.
+        class_names: names of the classes in the order of their numbers, or `None`; `fit` takes them from
+            data that have them.
     """
 
     presets: ClassVar[dict[str, Preset]] = {}
     extra_logs: ClassVar[tuple[str, ...]] = ()
     data_range: tuple[float, float] = (-1.0, 1.0)
 
-    def __init__(self, *, average=None, preset=None, seed=0, **kwargs):
+    def __init__(self, *, average=None, preset=None, seed=0, class_names=None, **kwargs):
         super().__init__(**kwargs)
         if preset is not None and preset not in self.presets:
             raise UsageError(f"preset must be one of {sorted(self.presets)}, got {preset!r}")
         self.preset = preset
         self.seed = seed
+        self.class_names = None if class_names is None else [str(name) for name in class_names]
         self.average = average
+        self._banks = {}
         self.seed_generator = _backend.SeedGenerator(seed)
         self.loss_function = None
         self.penalties = ()
@@ -96,6 +103,40 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
     def sampling_inputs(self):
         """The `kgan.types.Input`s of the sampling network."""
         raise NotImplementedError(f"{type(self).__name__} must define sampling_inputs()")
+
+    def num_classes_of_label(self):
+        """How many classes the label among `sampling_inputs` has, or `None` where there is none."""
+        return next((spec.num_classes for spec in self.sampling_inputs() if spec.num_classes), None)
+
+    def banks(self):
+        """Dict from names of `"given"` inputs to example conditions `[m, *shape]`; see `set_banks`."""
+        return dict(self._banks)
+
+    def set_banks(self, banks):
+        """Gives the model examples of conditions, from which `sample` draws those that it is not given.
+
+        They are saved with the model and go into exported bundles.
+
+        Args:
+            banks: dict from names of `"given"` or `"label"` inputs to arrays `[m, *shape]`, all with the same
+                m >= 1: a class that belongs to an example is drawn with it.
+
+        Raises:
+            UsageError: another input, other shapes, or different numbers of rows.
+        """
+        specs = {s.name: s for s in self.sampling_inputs() if s.distribution in ("given", "label")}
+        unknown = sorted(set(banks) - set(specs))
+        if unknown:
+            raise UsageError(f"banks must be of {sorted(specs) or 'no input'}, got {unknown}")
+        banks = {name: np.array(rows, specs[name].dtype) for name, rows in banks.items()}
+        for name, rows in banks.items():
+            if rows.shape[1:] != specs[name].shape or not len(rows) or not np.isfinite(rows).all():
+                wanted = ", ".join(map(str, ("m >= 1", *specs[name].shape)))
+                raise UsageError(f"bank {name} must be [{wanted}] finite numbers, got {list(rows.shape)}")
+        if len({len(rows) for rows in banks.values()}) > 1:
+            sizes = {name: len(rows) for name, rows in banks.items()}
+            raise UsageError(f"banks must have the same number of rows, got {sizes}")
+        self._banks = banks
 
     def example_data(self, n, seed=0):
         """What `fit` takes, filled with noise: `n` images; the contract's checks train on it."""
@@ -209,9 +250,11 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         """Trains as `keras.Model.fit` does; kgan's data sets are told the epoch, so order is exact.
 
         Raises:
-            UsageError: the images do not have the shape that the model makes.
+            UsageError: the images do not have the shape that the model makes, or the classes of the data are
+                not those of the model.
         """
         self._check_images(x)
+        self._check_classes(x)
         if hasattr(x, "set_epoch"):
             # Such data shuffle themselves; Keras would mix the batches by Python's global generator.
             kwargs["shuffle"] = False
@@ -220,11 +263,26 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
 
     def _check_images(self, data):
         shape = getattr(data, "image_shape", None)
+        data = data[0] if isinstance(data, tuple) else data
         if shape is None and isinstance(data, np.ndarray):
             shape = data.shape[1:]
         if shape is not None and tuple(shape) != tuple(self.image_shape):
             made, given = ("x".join(map(str, s)) for s in (self.image_shape, shape))
             raise UsageError(f"images must be {made} for this model, got {given}")
+
+    def _check_classes(self, data):
+        """Compares the classes of kgan's data sets with those of the model, and takes over their names."""
+        count, names = self.num_classes_of_label(), getattr(data, "class_names", None)
+        if count is None:
+            return
+        if names is not None and len(names) != count:
+            raise UsageError(f"num_classes must be {len(names)}, as the data have, got {count}")
+        labels = getattr(data, "labels", None)
+        labels = np.zeros(0, int) if labels is None else np.asarray(labels)
+        if labels.size and labels.max() >= count:
+            raise UsageError(f"labels must be less than num_classes {count}, the data have {labels.max()}")
+        if names is not None:
+            self.class_names = [str(name) for name in names]
 
     def stateful_step(self, data):
         """One round, the count of rounds, and the means of the logs so far."""
@@ -236,36 +294,47 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
 
     def gradients(self, player, loss_fn):
         """The player's gradients of `loss_fn() -> (loss, logs)`; the logs are recorded."""
+        return self._gradients(player, loss_fn)[0]
+
+    def _gradients(self, player, loss_fn):
         optimizer = self.optimizer.players[player]
 
         def scaled():
-            loss, logs = loss_fn()
+            loss, logs, *rest = loss_fn()
             for regularizer, weight in self._regularized[player]:
                 loss = loss + regularizer(weight)
             loss = optimizer.scale_loss(loss)
-            return (loss / _backend.replicas() if _backend.replicas() > 1 else loss), logs
+            return (loss / _backend.replicas() if _backend.replicas() > 1 else loss), (logs, *rest)
 
-        logs, gradients = _backend.value_and_grad(scaled, self.optimizer.partition[player])
+        (logs, *rest), gradients = _backend.value_and_grad(scaled, self.optimizer.partition[player])
         with _backend.no_grad():
             self.logs.record(logs, self.optimizer.iterations)
-        return gradients
+        return gradients, (rest[0] if rest else None)
 
     def apply_gradients(self, player, gradients):
         """One step of the player's own optimizer, on its own variables."""
         _backend.apply_gradients(self.optimizer.players[player], gradients, self.optimizer.partition[player])
 
     def update(self, player, loss_fn):
-        """Differentiates `loss_fn() -> (loss, logs)` by one player's variables and moves them alone."""
-        self.apply_gradients(player, self.gradients(player, loss_fn))
+        """Differentiates `loss_fn() -> (loss, logs)` by one player's variables and moves them alone.
+
+        A third item that `loss_fn` returns, such as the fakes that another player's update needs, is
+        returned.
+        """
+        gradients, rest = self._gradients(player, loss_fn)
+        self.apply_gradients(player, gradients)
+        return rest
 
     def run_network(self, network, x, training=True):
         """The network's output, by the backend's shortest way."""
         return _backend.forward(network, x, training)
 
-    def penalized_scores(self, player, critic, real, fake):
+    def penalized_scores(self, player, critic, real, fake, fake_critic=None):
         """Scores of both batches and the sum of the player's penalties, sharing forward passes.
 
-        A penalty of every step at the reals or fakes reuses the score that the loss needs anyway.
+        A penalty of every step at the reals or fakes reuses the score that the loss needs anyway. A critic
+        of conditions of their own judges the fakes where `fake_critic` is given; points between reals and
+        fakes are then judged by `critic`.
 
         Returns:
             `(real scores, fake scores, weighted penalty, logs)`.
@@ -273,18 +342,20 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         penalties = [penalty for penalty in self.penalties if penalty.player == player]
         shared = {p.point for p in penalties if p.interval == 1 and p.point in ("real", "fake")}
         scores, slopes = {}, {}
-        for point, images in (("real", real), ("fake", fake)):
+        fake_critic = fake_critic or critic
+        for point, judge, images in (("real", critic, real), ("fake", fake_critic, fake)):
             if point in shared:
-                scores[point], slopes[point] = self._slope(player, critic, images)
+                scores[point], slopes[point] = self._slope(player, judge, images)
             else:
-                scores[point] = critic(images)
+                scores[point] = judge(images)
         total, logs = 0.0, {}
         for penalty in penalties:
             if penalty.interval == 1 and penalty.point in slopes:
                 value = penalty.from_gradient(slopes[penalty.point])
                 logs[penalty.name] = value
             else:
-                value, logs[penalty.name] = self._from_scratch(penalty, critic, real, fake)
+                judge = fake_critic if penalty.point == "fake" else critic
+                value, logs[penalty.name] = self._from_scratch(penalty, judge, real, fake)
             total = total + value
         return scores["real"], scores["fake"], total, logs
 
@@ -354,30 +425,48 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
             parts.append(ops.convert_to_numpy(ops.cast(images, "float32")))
         return np.concatenate(parts)
 
-    def sample(self, n, *, seed=None, **conditions):
+    def sample(self, n, *, seed=None, **given):
         """Draws images; the same seed draws the same noise on every backend and in an exported bundle.
 
         Args:
             n: number of images, >= 1.
             seed: int, or `None` for fresh noise.
-            **conditions: arrays `[n, ...]` by name for inputs that shall not be drawn.
+            **given: arrays `[n, ...]` by name for inputs that shall not be drawn, or one value for all. A
+                class is its number or its name.
 
         Returns:
-            uint8 array `[n, height, width, channels]`.
+            uint8 array `[n, height, width, channels]`; float32 `[n, d]` from a generator of vectors.
 
         Raises:
-            UsageError: n < 1, or a condition that the system does not take.
+            UsageError: n < 1, a condition that the system does not take or of the wrong shape, a class out
+                of range, or a condition that has no bank and was not given.
         """
         if n < 1:
             raise UsageError(f"n must be >= 1, got {n}")
         specs = self.sampling_inputs()
-        unknown = set(conditions) - {spec.name for spec in specs}
-        if unknown:
-            raise UsageError(
-                f"conditions must be among {[spec.name for spec in specs]}, got {sorted(unknown)}"
-            )
-        inputs = {**latents.draw(specs, n, seed), **{k: np.asarray(v) for k, v in conditions.items()}}
+        given = conditions.checked(specs, given, n, self.class_names)
+        inputs = latents.draw(specs, n, seed, self.banks(), given)
+        if len(self.image_shape) != 3:
+            return self.generate(inputs)
         return to_uint8(ops.convert_to_numpy(self.display(self.generate(inputs))), self.data_range)
+
+    def sheet(self, n, seed=0):
+        """Images for a picture of the training, and how many of them go into a row.
+
+        Args:
+            n: about how many images, >= 1.
+            seed: int, seeds the noise.
+
+        Returns:
+            `(images, columns)`: uint8 `[n, height, width, 1 or 3]` and an int, or `None` for a square; both
+            `None` where the model makes no pictures or has no conditions to make them from.
+        """
+        if not pictures.drawable(self.image_shape):
+            return None, None
+        banks = self.banks()
+        if any(spec.distribution == "given" and spec.name not in banks for spec in self.sampling_inputs()):
+            return None, None
+        return self.sample(n, seed=seed), None
 
     def display(self, images):
         """Generated images as they are shown; a system with unbounded output scales them, in keras.ops."""
@@ -395,6 +484,8 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         super().save_own_variables(store)
         # Keras saves weights only: without the seeds a resumed run would draw other noise.
         store["seeds"] = np.stack([ops.convert_to_numpy(seed.value) for seed in self._seeds()])
+        for name, rows in self._banks.items():
+            store[f"{_BANK}{name}"] = rows
 
     def load_own_variables(self, store):
         names = list(store.keys())
@@ -402,7 +493,11 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
             raise CheckpointError(f"the file holds no seeds, so it is not of a {type(self).__name__}")
         for variable, value in zip(self._seeds(), np.array(store["seeds"]), strict=True):
             variable.assign(value)
-        super().load_own_variables({name: store[name] for name in names if name != "seeds"})
+        banks = {name.removeprefix(_BANK): np.array(store[name]) for name in names if name.startswith(_BANK)}
+        if banks:
+            self.set_banks(banks)
+        rest = {name: store[name] for name in names if name != "seeds" and not name.startswith(_BANK)}
+        super().load_own_variables(rest)
 
     def get_compile_config(self):
         if not self.compiled:
@@ -428,13 +523,15 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
 
     def get_config(self):
         average = self.average and keras.saving.serialize_keras_object(self.average)
-        own = {"average": average, "preset": self.preset, "seed": self.seed}
+        names = self.class_names
+        own = {"average": average, "preset": self.preset, "seed": self.seed, "class_names": names}
         return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        # Keras takes a functional network's configuration apart while it reads it.
         arguments: dict[str, Any] = {
-            key: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            key: keras.saving.deserialize_keras_object(copy.deepcopy(value), custom_objects=custom_objects)
             if isinstance(value, dict) and "class_name" in value and key != "dtype"
             else value
             for key, value in config.items()

@@ -7,7 +7,9 @@ if TYPE_CHECKING:
     from kgan.figures.decision_boundary import draw_decision_boundary
     from kgan.figures.interpolation import draw_interpolation
     from kgan.figures.loss_curves import draw_loss_curves
+    from kgan.figures.mode_scatter import draw_mode_scatter
     from kgan.figures.nearest_neighbours import draw_nearest_neighbours
+    from kgan.figures.saturation import draw_saturation
     from kgan.figures.toy_game import draw_toy_game
     from kgan.figures.vector_arithmetic import draw_vector_arithmetic
 
@@ -15,7 +17,9 @@ _FIGURES = {
     "draw_decision_boundary": "decision_boundary",
     "draw_interpolation": "interpolation",
     "draw_loss_curves": "loss_curves",
+    "draw_mode_scatter": "mode_scatter",
     "draw_nearest_neighbours": "nearest_neighbours",
+    "draw_saturation": "saturation",
     "draw_toy_game": "toy_game",
     "draw_vector_arithmetic": "vector_arithmetic",
 }
@@ -24,7 +28,9 @@ __all__ = [
     "draw_decision_boundary",
     "draw_interpolation",
     "draw_loss_curves",
+    "draw_mode_scatter",
     "draw_nearest_neighbours",
+    "draw_saturation",
     "draw_toy_game",
     "draw_vector_arithmetic",
 ]

@@ -59,7 +59,7 @@ def draw(source, n, seed):
     Returns:
         (latents `[n, *shape]`, dict of name to array `[n, ...]` of the other inputs).
     """
-    values = latents.draw(_specs(source), n, seed)
+    values = latents.draw(_specs(source), n, seed, source.banks())
     return values.pop(latent_input(source).name), values
 
 

@@ -31,7 +31,7 @@ class NearestNeighbours:
 def draw_nearest_neighbours(path, samples, train, heldout=None, *, rows=4, columns=5):
     """Draws rows of samples that end with the training image nearest to the last sample of the row.
 
-    All of the training set is searched, for all samples, and the distances are drawn beside the sheet.
+    All of the training set is searched, for all samples, and a histogram of the distances is drawn beside it.
     Samples that are learnt by heart lie nearer to the training images than held-out images do, which are
     of the same law but were never seen.
 
@@ -152,13 +152,14 @@ def _figure(shown, neighbours, columns, found):
     tiles.write(figure, start + right.shape[1] / 2, 14, "nearest")
     width, tall = figure.bbox.size
     axes = figure.add_axes((plot / width, 60 / tall, 310 / width, (height - 48) / tall))
-    axes.ecdf(np.sqrt(found.distances), color=canvas.FAKE, label="samples")
+    groups = [(np.sqrt(found.distances), {"color": canvas.FAKE, "alpha": 0.6, "label": "samples"})]
     if found.heldout_distances is not None:
-        axes.ecdf(
-            np.sqrt(found.heldout_distances), color=canvas.REAL, linestyle="--", label="held-out images"
-        )
-    axes.set_xlim(left=0.0)
-    axes.set(xlabel="distance to the nearest training image", ylabel="share within this distance")
+        style = {"histtype": "step", "color": canvas.REAL, "lw": 1.5, "label": "held-out images"}
+        groups.append((np.sqrt(found.heldout_distances), style))
+    bins = np.linspace(0.0, max(values.max() for values, _ in groups) + 1e-9, 31)
+    for values, style in groups:
+        axes.hist(values, bins, weights=np.full(len(values), 100.0 / len(values)), **style)
+    axes.set(xlabel="distance to the nearest training image", ylabel="% of them", xlim=(0.0, bins[-1]))
     axes.grid(alpha=0.25)
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 0.97), ncols=2, frameon=False, fontsize=9)
     return figure

@@ -123,6 +123,72 @@ def draw_toy_game(path, mixture=_TWO_BUMPS, rounds=800, width=32, seed=0):
     return game
 
 
+# What the recipe `toy_game` shares with the figure.
+
+
+def toy_networks(width=32, seed=0, mixture=_TWO_BUMPS):
+    """The two networks of the game on a line: numbers are images of 1x1 with one channel.
+
+    Args:
+        width: units of each of the two hidden layers of G and of D, >= 1.
+        seed: int >= 0, seeds the weights.
+        mixture: components of p_data, each (weight, mean, standard deviation).
+
+    Returns:
+        (generator, discriminator).
+
+    Example:
+
+    >>> generator, discriminator = toy_networks(width=4)
+    >>> generator.output_shape, discriminator.input_shape
+    ((None, 1, 1, 1), (None, 1, 1, 1))
+    """
+
+    def hidden():
+        return [L.Dense(width, "tanh"), L.Dense(width, "tanh"), L.Dense(1)]
+
+    generator = keras.Sequential([keras.Input((1,)), *hidden(), L.Reshape((1, 1, 1))], name="generator")
+    discriminator = keras.Sequential([keras.Input((1, 1, 1)), L.Flatten(), *hidden()], name="discriminator")
+    # Keras draws other weights on each backend; these let all of them start from one picture.
+    rng = np.random.default_rng([seed, 1])
+    for network in (generator, discriminator):
+        network.set_weights([_glorot_uniform(weight.shape, rng) for weight in network.weights])
+    # G starts beside the data: there is a way to go. Its last layer keeps its scale, because with larger
+    # weights each step would move p_g so far that it folds onto itself.
+    mean, deviation = _moments(mixture)
+    generator.weights[-1].assign([mean - deviation])
+    return generator, discriminator
+
+
+def draw_numbers(n, rng, mixture=_TWO_BUMPS):
+    """Numbers of p_data.
+
+    Args:
+        n: how many, >= 0.
+        rng: a `numpy.random.Generator`.
+        mixture: components of p_data, each (weight, mean, standard deviation).
+
+    Returns:
+        float32 array `[n, 1, 1, 1]`.
+    """
+    return _draw(mixture, n, rng)
+
+
+def measure_game(model, mixture=_TWO_BUMPS, title="now"):
+    """Where the game on a line stands.
+
+    Args:
+        model: a `kgan.models.GAN` of `toy_networks`.
+        mixture: components of p_data, each (weight, mean, standard deviation).
+        title: of the `Moment`.
+
+    Returns:
+        `Moment`.
+    """
+    edges = _edges(mixture)
+    return _moment(title, model, edges, _bin_density(_cdf(mixture, edges), edges))
+
+
 # The data.
 
 
@@ -167,19 +233,7 @@ def _moments(mixture):
 
 
 def _model(mixture, width, seed):
-    def hidden():
-        return [L.Dense(width, "tanh"), L.Dense(width, "tanh"), L.Dense(1)]
-
-    generator = keras.Sequential([keras.Input((1,)), *hidden(), L.Reshape((1, 1, 1))], name="generator")
-    discriminator = keras.Sequential([keras.Input((1, 1, 1)), L.Flatten(), *hidden()], name="discriminator")
-    # Keras draws other weights on each backend; these let all of them start from one picture.
-    rng = np.random.default_rng([seed, 1])
-    for network in (generator, discriminator):
-        network.set_weights([_glorot_uniform(weight.shape, rng) for weight in network.weights])
-    # G starts beside the data: there is a way to go. Its last layer keeps its scale, because with larger
-    # weights each step would move p_g so far that it folds onto itself.
-    mean, deviation = _moments(mixture)
-    generator.weights[-1].assign([mean - deviation])
+    generator, discriminator = toy_networks(width, seed, mixture)
     model = GAN(generator, discriminator, discriminator_steps=3, seed=seed)
     model.compile(
         {player: keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99) for player, rate in _RATES.items()},

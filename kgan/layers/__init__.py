@@ -1,31 +1,65 @@
 """Layers and initializers of the systems; each behaves alike on every backend."""
 
+from kgan.layers.concat_condition import ConcatCondition
+from kgan.layers.conditional_batch_norm import ConditionalBatchNormalization
 from kgan.layers.contrast import GlobalContrastNormalization
 from kgan.layers.conv import Conv2D
 from kgan.layers.conv_transpose import Conv2DTranspose
 from kgan.layers.dropout import Dropout
+from kgan.layers.gaussian_noise import GaussianNoise
+from kgan.layers.image_pool import ImagePool
+from kgan.layers.instance_norm import InstanceNormalization
+from kgan.layers.masks import MASK_KINDS, Complete, random_masks
 from kgan.layers.maxout import MaxoutConv2D, MaxoutDense
+from kgan.layers.minibatch_discrimination import MinibatchDiscrimination
+from kgan.layers.one_hot import OneHot
 from kgan.layers.prior import sample_prior
+from kgan.layers.projection import Projection
+from kgan.layers.reflection_pad import ReflectionPadding2D
 from kgan.layers.resize import Downsample2D, Upsample2D, resize
 from kgan.layers.safe_norm import safe_norm
 from kgan.layers.seeds import seed_generator, spread_seed
+from kgan.layers.self_attention import SelfAttention2D
 from kgan.layers.sparse_init import SparseNormal
 from kgan.layers.spectral import SpectralNormalization
+from kgan.layers.weight_norm import (
+    WeightNormConv2D,
+    WeightNormConv2DTranspose,
+    WeightNormDense,
+    start_from_data,
+)
 
 __all__ = [
+    "MASK_KINDS",
+    "Complete",
+    "ConcatCondition",
+    "ConditionalBatchNormalization",
     "Conv2D",
     "Conv2DTranspose",
     "Downsample2D",
     "Dropout",
+    "GaussianNoise",
     "GlobalContrastNormalization",
+    "ImagePool",
+    "InstanceNormalization",
     "MaxoutConv2D",
     "MaxoutDense",
+    "MinibatchDiscrimination",
+    "OneHot",
+    "Projection",
+    "ReflectionPadding2D",
+    "SelfAttention2D",
     "SparseNormal",
     "SpectralNormalization",
     "Upsample2D",
+    "WeightNormConv2D",
+    "WeightNormConv2DTranspose",
+    "WeightNormDense",
+    "random_masks",
     "resize",
     "safe_norm",
     "sample_prior",
     "seed_generator",
     "spread_seed",
+    "start_from_data",
 ]

@@ -11,19 +11,35 @@ from kgan.losses.adversarial import (
     Wasserstein,
 )
 from kgan.losses.penalties import R1, R2, GradientPenalty, PathLength, Penalty
+from kgan.losses.semi_supervised import (
+    FeatureMatching,
+    OdenaLoss,
+    SemiSupervised,
+    class_logits,
+    class_loss,
+    class_loss_with_fake,
+    real_score,
+)
 
 __all__ = [
     "R1",
     "R2",
     "AdversarialLoss",
     "Blended",
+    "FeatureMatching",
     "GradientPenalty",
     "Hinge",
     "LeastSquares",
     "Minimax",
     "NonSaturating",
+    "OdenaLoss",
     "PathLength",
     "Penalty",
     "RelativisticPairing",
+    "SemiSupervised",
     "Wasserstein",
+    "class_logits",
+    "class_loss",
+    "class_loss_with_fake",
+    "real_score",
 ]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kgan.metrics.consistency import Consistency, class_consistency
-    from kgan.metrics.evaluation import METRICS, chosen_metrics, evaluate
-    from kgan.metrics.features import Extractor, ONNXFeatures, open_network, shipped_network, shipped_networks
+    from kgan.metrics.evaluation import METRICS, chosen_metrics, evaluate, open_network
+    from kgan.metrics.features import Extractor, ONNXFeatures, shipped_network, shipped_networks
     from kgan.metrics.frechet import FID, fid, intra_class_fid
     from kgan.metrics.inception import InceptionScore, inception_score
     from kgan.metrics.keras_features import InceptionV3, KerasFeatures
@@ -38,7 +38,7 @@ _NAMES = {
     "METRICS": "evaluation",
     "Extractor": "features",
     "ONNXFeatures": "features",
-    "open_network": "features",
+    "open_network": "evaluation",
     "shipped_network": "features",
     "shipped_networks": "features",
     "KerasFeatures": "keras_features",

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+import pathlib
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from kgan.errors import DataError, UsageError
 from kgan.metrics import checks
-from kgan.metrics.features import default_network
+from kgan.metrics.features import NETWORKS, ONNXFeatures, default_network, shipped_networks
 from kgan.metrics.protocol import Protocol, Result
 
 # name: its class in kgan.metrics
@@ -170,6 +171,28 @@ def chosen_metrics(metrics):
     return found
 
 
+def open_network(name_or_path, size=None):
+    """A feature network by its name or file, as the command line names it.
+
+    Args:
+        name_or_path: one of `shipped_networks()`, `"inception_v3_keras"`, or an ONNX file.
+        size: side of the network's images in pixels, where the file leaves it open.
+
+    Raises:
+        UsageError: there is no such network.
+    """
+    if name_or_path in shipped_networks():
+        return ONNXFeatures(NETWORKS / f"{name_or_path}.onnx", size=size)
+    if name_or_path == "inception_v3_keras":
+        from kgan.metrics.keras_features import InceptionV3
+
+        return InceptionV3()
+    if pathlib.Path(name_or_path).suffix != ".onnx":
+        known = ", ".join([*shipped_networks(), "inception_v3_keras"])
+        raise UsageError(f"the extractor must be one of {known} or an .onnx file, got {name_or_path!r}")
+    return ONNXFeatures(name_or_path, size=size)
+
+
 def draws(source, n, seed=0, conditions=None):
     """Samples of a generator, `DRAW` of one seed at a time.
 
@@ -200,13 +223,14 @@ class _Reals:
 
     def __init__(self, data, n, seed):
         self._array = data if isinstance(data, np.ndarray) else None
+        self._data: Any = data
         if self._array is not None:
             checks.pictures("real images", self._array)
             self.shape, have = self._array.shape[1:], len(self._array)
             self.fingerprint = hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest()
         else:
-            self._data, self.shape, have = data, tuple(data.image_shape), data.num_examples
-            self.fingerprint = data.fingerprint
+            self.shape, have = tuple(self._data.image_shape), self._data.num_examples
+            self.fingerprint = self._data.fingerprint
         self.rows = np.arange(have)
         if n is not None:
             checks.enough("real images", have, n, f"real_n={n}")

@@ -195,25 +195,3 @@ def default_network(image_shape):
         f"an extractor must be named for images other than 28x28x1, got {shape}: "
         "pass extractor=ONNXFeatures(FILE), on the command line --extractor FILE.onnx"
     )
-
-
-def open_network(name_or_path, size=None):
-    """A feature network by its name or file, as the command line names it.
-
-    Args:
-        name_or_path: one of `shipped_networks()`, `"inception_v3_keras"`, or an ONNX file.
-        size: side of the network's images in pixels, where the file leaves it open.
-
-    Raises:
-        UsageError: there is no such network.
-    """
-    if name_or_path in shipped_networks():
-        return ONNXFeatures(NETWORKS / f"{name_or_path}.onnx", size=size)
-    if name_or_path == "inception_v3_keras":
-        from kgan.metrics.keras_features import InceptionV3
-
-        return InceptionV3()
-    if pathlib.Path(name_or_path).suffix != ".onnx":
-        known = ", ".join([*shipped_networks(), "inception_v3_keras"])
-        raise UsageError(f"the extractor must be one of {known} or an .onnx file, got {name_or_path!r}")
-    return ONNXFeatures(name_or_path, size=size)

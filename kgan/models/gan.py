@@ -246,7 +246,7 @@ class GAN(AdversarialModel):
     Args:
         generator: built Keras network `[batch, latent_dim]` -> `[batch, height, width, channels]`.
         discriminator: built Keras network from such images to logits `[batch, 1]`.
-        prior: law of the noise: "normal", "uniform" U(-1, 1), "uniform_sqrt3" or "sphere".
+        prior: law of the noise: "normal", "uniform" U(-1, 1), "uniform01" U(0, 1), "uniform_sqrt3" or "sphere".
         discriminator_steps: k, updates of the discriminator per train step, >= 1.
         split_batch: with k > 1, give each discriminator update its own k-th part of the batch (the
             paper's fresh data for each) instead of the whole batch k times.
@@ -306,11 +306,11 @@ class GAN(AdversarialModel):
         for name, network in (("generator", generator), ("discriminator", discriminator)):
             if not network.built:
                 raise UsageError(f"the {name} must be built: begin it with keras.Input, got {network.name}")
-        made, judged = tuple(generator.output_shape[1:]), tuple(discriminator.input_shape[1:])
-        if made != judged:
-            raise UsageError(f"the generator makes {made}, but the discriminator takes {judged}")
         self.generator = generator
         self.discriminator = discriminator
+        made, judged = self.image_shape, self.judged_shape
+        if made != judged:
+            raise UsageError(f"the generator makes {made}, but the discriminator takes {judged}")
         self.prior = prior
         self.discriminator_steps = discriminator_steps
         self.split_batch = split_batch
@@ -331,6 +331,11 @@ class GAN(AdversarialModel):
     def image_shape(self):
         """(height, width, channels) of an image."""
         return tuple(self.generator.output_shape[1:])
+
+    @property
+    def judged_shape(self):
+        """Shape of the images that the discriminator takes."""
+        return tuple(self.discriminator.input_shape[1:])
 
     def players(self):
         return {"discriminator": [self.discriminator], "generator": [self.generator]}

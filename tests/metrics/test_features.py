@@ -207,3 +207,18 @@ class TestKeras:
         network = InceptionV3()
         assert (network.name, network.size, network.low) == ("inception_v3_keras", (299, 299), -1.0)
         assert network.outputs == {"features", "logits"}
+
+
+@pytest.mark.once
+@pytest.mark.shared_data
+def test_the_distance_of_two_parts_of_fashion_mnist_is_the_published_one(shared):
+    from kgan.data import load_images
+    from kgan.metrics import evaluate
+
+    network = ONNXFeatures(shared / "models" / "efficientnet_lite0.onnx", size=64)
+    data = load_images(shared / "data" / "fashion_mnist", "train[:7000]", batch_size=1)
+    parts = [data.uint8(np.arange(first, first + 2000)) for first in (0, 5000)]
+    [result] = evaluate(*parts, ["fid"], extractor=network)
+    assert result.name == "fid[efficientnet_lite0]"
+    # 161 in the description of the data and networks.
+    assert result.value == pytest.approx(161, abs=1)

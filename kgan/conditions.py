@@ -1,0 +1,123 @@
+"""What a caller gives a generator: class numbers or names, vectors, images; checked alike everywhere."""
+
+import re
+
+import numpy as np
+
+from kgan.errors import UsageError
+
+
+def checked(inputs, values, n, names=None):
+    """The values of conditions as arrays, one row per sample.
+
+    Args:
+        inputs: sequence of `kgan.types.Input`, those of the sampling network.
+        values: dict of name to an array `[n, *shape]`, or one value `[*shape]` for all samples. A label may
+            be a class number, a class name, or `n` of either.
+        n: number of samples.
+        names: names of the classes in the order of their numbers, or `None`.
+
+    Returns:
+        dict of name to array `[n, *shape]` of the input's dtype.
+
+    Raises:
+        UsageError: an unknown name, a wrong shape, a class out of range, or a value that is not finite.
+
+    Example:
+        >>> from kgan.types import Input
+        >>> label = Input("label", (), "int32", "label", num_classes=2)
+        >>> checked([label], {"label": "boot"}, 3, names=["Shirt", "Boot"])["label"].tolist()
+        [1, 1, 1]
+    """
+    specs = {spec.name: spec for spec in inputs}
+    unknown = sorted(set(values) - set(specs))
+    if unknown:
+        raise UsageError(f"inputs must be among {', '.join(specs)}, got {', '.join(unknown)}")
+    return {name: _per_sample(specs[name], value, n, names) for name, value in values.items()}
+
+
+def class_number(item, num_classes, names=None):
+    """The number of one class.
+
+    Args:
+        item: an integer in [0, num_classes), or a class name in any case.
+        num_classes: how many classes there are.
+        names: names of the classes in the order of their numbers, or `None`.
+
+    Raises:
+        UsageError: there is no such class.
+
+    Example:
+        >>> class_number("SNEAKER", 2, ["Bag", "Sneaker"])
+        1
+    """
+    if isinstance(item, str):
+        known = [str(name) for name in names or ()]
+        folded = [name.casefold() for name in known]
+        # Names that differ in case only are told apart by it.
+        if item in known or folded.count(item.casefold()) == 1:
+            return known.index(item) if item in known else folded.index(item.casefold())
+        raise UsageError(f"label must be one of {', '.join(known) or 'no names'}, got {item!r}")
+    whole = isinstance(item, int | np.integer) and not isinstance(item, bool)
+    if not whole or not 0 <= item < num_classes:
+        raise UsageError(f"label must be an integer from 0 to {num_classes - 1}, got {item!r}")
+    return int(item)
+
+
+def parse_labels(text, num_classes, names=None):
+    """The class numbers that a word of the command line means.
+
+    Args:
+        text: numbers, ranges of them and class names, separated by commas: `"3"`, `"sneaker"`, `"0-9"`,
+            `"0,2,bag"`. A class name goes before a number or range that is written alike.
+        num_classes: how many classes there are.
+        names: names of the classes in the order of their numbers, or `None`.
+
+    Returns:
+        List of class numbers, at least one.
+
+    Raises:
+        UsageError: a part names no class.
+
+    Example:
+        >>> parse_labels("0-2,bag", 10, names=["Shirt"] * 9 + ["Bag"])
+        [0, 1, 2, 9]
+    """
+    known = {str(name).casefold() for name in names or ()}
+    if text.casefold() in known:  # also a name that holds a comma
+        return [class_number(text, num_classes, names)]
+    numbers = []
+    for part in text.split(","):
+        part = part.strip()
+        span = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if part.casefold() in known or span is None:
+            numbers.append(class_number(part, num_classes, names))
+            continue
+        first = class_number(int(span[1]), num_classes)
+        last = first if span[2] is None else class_number(int(span[2]), num_classes)
+        if last < first:
+            raise UsageError(f"a range of labels must go upwards, got {part}")
+        numbers.extend(range(first, last + 1))
+    return numbers
+
+
+def _per_sample(spec, value, n, names):
+    if spec.distribution == "label":
+        value = _class_numbers(spec, value, names)
+    try:
+        array = np.broadcast_to(np.asarray(value, spec.dtype), (n, *spec.shape))
+    except (ValueError, TypeError) as error:
+        wanted = "x".join(map(str, (n, *spec.shape)))
+        raise UsageError(
+            f"{spec.name} must be {wanted} numbers or one value for all, got shape {np.shape(value)}"
+        ) from error
+    if not np.isfinite(array).all():
+        raise UsageError(f"{spec.name} must be finite, got NaN or infinity")
+    return array
+
+
+def _class_numbers(spec, value, names):
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(value, list | tuple):
+        return class_number(value, spec.num_classes, names)
+    return [class_number(item, spec.num_classes, names) for item in value]

@@ -1,0 +1,212 @@
+"""The figures of `kgan figure`: what each one shows, what it needs, and the function that draws it.
+
+A function takes the picture's file and, where the figure shows a trained model, the model or the runtime of a
+bundle; its other arguments are the settings of the command line. It returns lines that say what is shown.
+"""
+
+import dataclasses
+import inspect
+import pathlib
+from collections.abc import Callable
+
+from kgan.config import nearest
+from kgan.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One figure.
+
+    Args:
+        about: one sentence.
+        draw: the function.
+        needs_run: whether it shows a trained model, given by `--run`.
+    """
+
+    about: str
+    draw: Callable
+    needs_run: bool = False
+
+    def settings(self):
+        """A dataclass of the settings that `draw` takes, for `kgan.config`."""
+        parameters = inspect.signature(self.draw).parameters.values()
+        fields = [(p.name, p.annotation, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY]
+        return dataclasses.make_dataclass("Settings", fields, frozen=True)
+
+
+def find(name):
+    """The figure of a name.
+
+    Raises:
+        UsageError: there is none.
+
+    Example:
+
+    >>> find("toy_game").needs_run
+    False
+    """
+    if name not in FIGURES:
+        raise UsageError(
+            f"a figure must be one of {', '.join(FIGURES)}, got {name!r}{nearest(name, FIGURES)}"
+        )
+    return FIGURES[name]
+
+
+# Figures without a trained model. Keras is imported by those that need it, as late as possible.
+
+
+def toy_game(path, *, rounds: int = 800, width: int = 32, seed: int = 0):
+    from kgan.figures import draw_toy_game
+
+    end = draw_toy_game(path, rounds=rounds, width=width, seed=seed).moments[-1]
+    return [
+        f"mean D {end.mean_on_real:.3f} on reals and {end.mean_on_fake:.3f} on fakes, "
+        f"JSD {end.jsd:.4f}, V {end.value:.3f}"
+    ]
+
+
+def loss_curves_gan(path):
+    from kgan.figures import draw_loss_curves
+
+    draw_loss_curves(path)
+    return []
+
+
+def loss_curves_lsgan(path):
+    from kgan.figures.loss_curves import draw_loss_curves, least_squares_curves
+
+    draw_loss_curves(path, least_squares_curves())
+    return []
+
+
+def decision_boundary(path, *, far: float = 3.0, points: int = 12, seed: int = 0):
+    from kgan.figures import draw_decision_boundary
+
+    lengths = draw_decision_boundary(path, far=far, points=points, seed=seed).far_lengths
+    return [f"mean step of the far fakes, {name}: {length:.3f}" for name, length in lengths.items()]
+
+
+def saturation(path, *, updates: int = 1000, seed: int = 0):
+    from kgan.figures import draw_saturation
+
+    drawn = draw_saturation(path, updates=updates, seed=seed)
+    return [f"gradient of G after {updates} updates of D, {n}: {g[-1]:.2g}" for n, g in drawn.norms.items()]
+
+
+def gaussian_modes(path, *, seeds: int = 5, epochs: int = 10, steps: int = 300):
+    from kgan import mode_table
+    from kgan.figures.mode_scatter import draw_mode_scatter
+
+    if seeds < 1:
+        raise UsageError(f"seeds must be at least 1, got {seeds}")
+    folder = pathlib.Path(path).with_suffix("")
+    runs = mode_table.run_table(folder, seeds=seeds, epochs=epochs, steps=steps, report=_tell_run)
+    draw_mode_scatter(path, mode_table.panels(runs))
+    return [*mode_table.lines(runs), f"all runs: {folder / 'table.csv'}"]
+
+
+def _tell_run(run):
+    print(
+        f"{run.data} {run.game} seed {run.seed}: {run.covered} of {run.modes} modes, "
+        f"high quality {run.high_quality:.3f}, {run.seconds:.0f} s",
+        flush=True,
+    )
+
+
+# Figures of a trained model.
+
+
+def demo_samples(path, source, *, n: int = 64, columns: int = 16, scale: int = 2, seed: int = 1):
+    from kgan.pictures import save_sheet
+
+    save_sheet(path, source.sample(n, seed=seed), columns, scale=scale)
+    return []
+
+
+def interpolation(path, source, *, pairs: int = 4, steps: int = 8, kind: str = "lerp", seed: int = 3):
+    from kgan.figures import draw_interpolation
+
+    draw_interpolation(path, source, pairs=pairs, steps=steps, kind=kind, seed=seed)
+    return []
+
+
+def nearest_neighbours(
+    path, source, *, data: str | None = None, n: int = 500, heldout: int = 1000, seed: int = 1
+):
+    import numpy as np
+
+    from kgan.data import load_images
+    from kgan.figures import draw_nearest_neighbours
+    from kgan.metrics import check_memorization
+    from kgan.metrics.features import shipped_network
+    from kgan.metrics.memorization import MemorizationCheck
+    from kgan.recipes import FASHION_MNIST_MINI
+
+    shape = {"image_size": source.image_shape[:2], "channels": source.image_shape[2]}
+    train, test = (load_images(data or FASHION_MNIST_MINI, split, **shape) for split in ("train", "test"))
+    kept = test.uint8(range(min(heldout, test.num_examples)))
+    samples = source.sample(n, seed=seed)
+    found = draw_nearest_neighbours(path, samples, train, kept)
+    pixels = np.sqrt(found.distances), np.sqrt(np.asarray(found.heldout_distances))
+    told = [_tell_memory("pixels", MemorizationCheck(found.indices, *pixels))]
+    if data is None and tuple(source.image_shape) == (28, 28, 1):
+        network = shipped_network("fashion_mnist")
+        images = (samples, train.uint8(range(train.num_examples)), kept)
+        features = check_memorization(*(network(part)["features"] for part in images))
+        told.append(_tell_memory("features of the fashion_mnist classifier", features))
+    return told
+
+
+def _tell_memory(space, found):
+    return (
+        f"{space}: median distance of samples over that of held-out images {found.ratio:.2f}, "
+        f"{100 * found.copies:.1f} % nearer than any of these"
+    )
+
+
+def vector_arithmetic(
+    path,
+    source,
+    *,
+    a: tuple[int, int, int] = (26, 48, 83),
+    b: tuple[int, int, int] = (11, 15, 50),
+    c: tuple[int, int, int] = (4, 27, 85),
+    names: tuple[str, str, str] = ("light pullover", "dark pullover", "dark trousers"),
+    seed: int = 0,
+):
+    from kgan.figures import decoding, draw_vector_arithmetic
+
+    z, _ = decoding.draw(source, 1 + max(*a, *b, *c, 99), seed)
+    draw_vector_arithmetic(path, source, z[list(a)], z[list(b)], z[list(c)], names=names)
+    return []
+
+
+FIGURES = {
+    "toy_game": Entry(
+        "The game of one generator and one discriminator on a line, at four moments.", toy_game
+    ),
+    "loss_curves_gan": Entry("log(1 - D) against -log D, with their gradients.", loss_curves_gan),
+    "loss_curves_lsgan": Entry(
+        "Sigmoid cross entropy against squared error, with gradients.", loss_curves_lsgan
+    ),
+    "decision_boundary": Entry(
+        "Where two losses move fakes that lie beyond the boundary.", decision_boundary
+    ),
+    "saturation": Entry("The generator's gradient while D is trained to the end: who saturates.", saturation),
+    "gaussian_modes": Entry(
+        "Modes covered by five losses on a ring of 8 and a grid of 25 Gaussians (trains 50 models).",
+        gaussian_modes,
+    ),
+    "demo_samples": Entry("A sheet of samples.", demo_samples, needs_run=True),
+    "interpolation": Entry(
+        "Straight lines between pairs of latents, decoded.", interpolation, needs_run=True
+    ),
+    "vector_arithmetic": Entry(
+        "A - B + C on averages of three latents, given by their numbers.", vector_arithmetic, needs_run=True
+    ),
+    "nearest_neighbours": Entry(
+        "Samples beside the nearest training images, and how far these are.",
+        nearest_neighbours,
+        needs_run=True,
+    ),
+}
