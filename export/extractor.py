@@ -25,9 +25,7 @@ def checked_extractor(model, path):
         return None, None
     description = getattr(model, "extractor", None)
     if not description:
-        raise UsageError(
-            f"extractor must be left out: this {type(model).__name__} was not trained with one"
-        )
+        raise UsageError(f"extractor must be left out: this {type(model).__name__} was not trained with one")
     open_extractor(path, description)
     with open(path, "rb") as file:
         content = file.read()

@@ -123,6 +123,7 @@ def _add_export(entry):
     entry.add_argument("run", metavar="RUN")
     entry.add_argument("-o", "--output", metavar="BUNDLE", required=True)
     entry.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="default: both")
+    entry.add_argument("--part", metavar="NAME", help="one network alone, to -o FILE.onnx: classifier")
     _add_source(entry)
 
 

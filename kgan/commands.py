@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import pathlib
 import sys
+from typing import Any
 
 from kgan import catalog, config, run_folder
 from kgan.errors import KganError, UsageError
@@ -117,7 +118,7 @@ def sample(args):
         n, columns, given = _instances(args, source, inputs, given)
     images = source.sample(n, seed=args.seed, **given)
     if images.ndim != 4:
-        raise UsageError(f"kgan sample draws images, {args.source} makes vectors of {images.shape[1]}")
+        raise UsageError(f"kgan sample draws images, {args.source} makes vectors")
     save_sheet(args.output, images, columns, scale=args.scale)
     print(args.output)
 
@@ -176,7 +177,7 @@ def _real_images(data, split, source):
     return load_images(data, split, image_size=size, channels=channels, batch_size=1, shuffle=False)
 
 
-def _labels(args, inputs, names):
+def _labels(args, inputs, names) -> tuple[int, int | None, dict[str, Any]]:
     """The number of images, the columns of the sheet and the conditions that `--label` asks for."""
     if args.label is None:
         return args.n or 64, args.columns, {}
@@ -268,6 +269,9 @@ def export(args):
     folder = pathlib.Path(args.run)
     about = run_folder.read_config(folder)
     model = _load_run(folder, args)
+    if args.part is not None:
+        _export_part(model, args)
+        return
     if not hasattr(model, "sample"):
         _export_network(model, about, args)
         return
@@ -278,6 +282,18 @@ def export(args):
     kept = extractor if extractor.is_file() else None
     write_bundle(model, args.output, tuple(args.format), recipe=recipe, extractor=kept)
     print(args.output)
+
+
+def _export_part(model, args):
+    """Writes one network of a run's model, such as the classifier, as one ONNX file."""
+    import keras
+
+    from kgan.export import export_network
+
+    parts = [name for name in ("classifier", "discriminator", "encoder") if hasattr(model, name)]
+    if args.part not in parts or not isinstance(getattr(model, args.part), keras.Model):
+        raise UsageError(f"--part must be one of {', '.join(parts) or 'none'}, got {args.part!r}")
+    print(export_network(getattr(model, args.part), args.output))
 
 
 def _export_network(model, about, args):

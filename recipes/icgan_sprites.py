@@ -70,7 +70,7 @@ def store(cfg):
 
 def classes(cfg):
     """How many classes the networks know: of the data, of k-means, or None."""
-    return {"class instance": len(images(cfg).class_names), "clusters": cfg.clusters}.get(cfg.game)
+    return {"class instance": len(images(cfg).class_names or ()), "clusters": cfg.clusters}.get(cfg.game)
 
 
 def model(cfg):

@@ -42,3 +42,19 @@ def test_from_recipe_to_bundle(tmp_path, capsys, monkeypatch):
         assert message.count("\n") == 1
         assert "was changed" in message
     assert not (tmp_path / "no.png").exists()
+
+
+@pytest.mark.once
+def test_one_part_alone_is_written_as_onnx(tmp_path):
+    from types import SimpleNamespace
+
+    from kgan import commands
+    from kgan.errors import UsageError
+    from kgan.models import SemiSupervisedGAN
+
+    model = SemiSupervisedGAN.tiny()
+    path = tmp_path / "classifier.onnx"
+    commands._export_part(model, SimpleNamespace(part="classifier", output=path))
+    assert path.is_file()
+    with pytest.raises(UsageError, match="--part must be one of classifier, discriminator, got 'weights'"):
+        commands._export_part(model, SimpleNamespace(part="weights", output=path))

@@ -3,6 +3,7 @@
 import json
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -85,7 +86,7 @@ class ClassifierError(keras.callbacks.Callback):
         self.validation, self.test = validation, test
         self.epochs, self.every_epochs = epochs, every_epochs
         self.labelled = [int(row) for row in labelled]
-        self.folder = None if folder is None else pathlib.Path(folder)
+        self.folder: Any = None if folder is None else pathlib.Path(folder)
         self.result = None
 
     def join_run(self, folder, epochs):

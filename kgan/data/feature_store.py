@@ -3,6 +3,7 @@
 import hashlib
 import pathlib
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -79,8 +80,8 @@ class FeatureStore:
     """
 
     def __init__(self, features, *, extractor="", data="", mirrored=None):
-        self.features = unit_features(features)
-        self.mirrored = None if mirrored is None else unit_features(mirrored, "mirrored features")
+        self.features: Any = unit_features(features)
+        self.mirrored: Any = None if mirrored is None else unit_features(mirrored, "mirrored features")
         if self.mirrored is not None and self.mirrored.shape != self.features.shape:
             raise UsageError(
                 f"mirrored features must be of shape {list(self.features.shape)}, "
@@ -164,19 +165,19 @@ class FeatureStore:
         Raises:
             UsageError: another number of features, or k out of range.
         """
-        queries = unit_features(features)
+        queries: Any = unit_features(features)
         if queries.shape[1] != self.features.shape[1]:
             raise UsageError(f"features must have {self.features.shape[1]} columns, got {queries.shape[1]}")
         return neighbors.nearest(queries, self.features, k)[0]
 
     def save(self, path):
         """Writes the features and every neighbourhood searched so far to an `.npz` file."""
-        arrays = {"features": self.features}
+        arrays: dict[str, Any] = {"features": self.features}
         if self.mirrored is not None:
             arrays["mirrored"] = self.mirrored
         for k, (indices, radii) in self._known.items():
             arrays |= {f"neighbors_{k}": indices, f"radii_{k}": radii}
-        texts = {"extractor": np.array(self.extractor), "data": np.array(self.data)}
+        texts: dict[str, Any] = {"extractor": np.array(self.extractor), "data": np.array(self.data)}
         with replacing(path) as temporary:
             np.savez(temporary, format=np.array(_FORMAT), **texts, **arrays)
 

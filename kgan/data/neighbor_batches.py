@@ -102,7 +102,7 @@ class NeighborBatches(keras.utils.PyDataset):
         return batch
 
     def _pairs(self, index, rng):
-        """Places of instances and of their neighbours; `index` is the batch of the reals, `None` for fakes."""
+        """Places of instances and of neighbours; `index` is the batch of the reals, `None` for fakes."""
         count = self.batch_size
         if self._classes is not None:
             chosen = rng.integers(0, len(self._classes), count)

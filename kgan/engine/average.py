@@ -79,7 +79,8 @@ class MovingAverage(keras.layers.Layer):
         if self.debias:
             # a_t / (1 - decay^t) as one running mean; expm1 because 1 - decay^t cancels while t is small.
             updates = (self.images + batch_size) / batch_size
-            return 1.0 + (1.0 - self.decay) / ops.expm1(updates * math.log(self.decay))
+            decay = float(self.decay or 0.0)
+            return 1.0 + (1.0 - decay) / ops.expm1(updates * math.log(decay))
         if self.decay is not None:
             return self.decay
         half_life = self.half_life

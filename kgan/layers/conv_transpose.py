@@ -35,7 +35,15 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         (None, 8, 8, 8)
     """
 
-    def __init__(self, filters, kernel_size, strides=(1, 1), padding="valid", output_padding=None, **kwargs):
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding: int | str = "valid",
+        output_padding=None,
+        **kwargs,
+    ):
         self.explicit_padding, keras_padding = split_padding(padding)
         super().__init__(
             filters,

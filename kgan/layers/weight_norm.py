@@ -1,6 +1,7 @@
 """Weight-normalised layers and their start from data (Salimans and Kingma 2016)."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,9 +12,10 @@ from kgan.layers.conv import Conv2D
 from kgan.layers.conv_transpose import Conv2DTranspose
 
 _EPSILON = 1e-12
+_Layer: Any = object  # a mixin of Keras layers, whose attributes it uses
 
 
-class _WeightNorm:
+class _WeightNorm(_Layer):
     """What the layers share: a kernel whose columns have length `scale`."""
 
     def _check(self, init_std):

@@ -8,8 +8,8 @@ from keras import ops
 from kgan.errors import UsageError
 from kgan.losses.adversarial import AdversarialLoss, Minimax
 
-# With the fake logit fixed at 0 and Z = sum exp(l_k), D = P(real) = Z / (Z + 1) = sigmoid(log Z): log Z is the
-# logit of an ordinary discriminator, and the class is softmax(l) (section 5 of the paper).
+# With the fake logit fixed at 0 and Z = sum exp(l_k), D = P(real) = Z / (Z + 1) = sigmoid(log Z). So log Z is
+# the logit of an ordinary discriminator, and the class is softmax(l) (section 5 of the paper).
 
 
 def class_logits(outputs, num_classes):

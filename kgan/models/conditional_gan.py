@@ -319,9 +319,10 @@ class ConditionalGAN(GAN):
             wrong = {**y, name: (y[name] + step) % classes}
         return wrong
 
-    def _label(self):
+    def _label(self) -> tuple[str | None, int]:
+        """Name of the class among the conditions and the number of classes, or `(None, 0)`."""
         found = [(spec.name, spec.num_classes) for spec in self.conditions if spec.num_classes]
-        return found[0] if found else (None, None)
+        return found[0] if found else (None, 0)
 
     def generate_for(self, y):
         """Images of fresh noise and the conditions y, in training mode."""

@@ -421,13 +421,14 @@ class InstanceConditionedGAN(AdversarialModel):
         if not isinstance(store, FeatureStore):
             raise UsageError(f"instances must be a FeatureStore, got {type(store).__name__}")
         self._same_extractor(store.extractor)
-        if labels is not None and self.num_classes is None:
+        classes = self.num_classes or 0
+        if labels is not None and not classes:
             raise UsageError("labels must be None for a model without classes")
         if labels is not None:
             labels = np.asarray(labels)
-            if labels.shape != (len(store),) or labels.min() < 0 or labels.max() >= self.num_classes:
+            if labels.shape != (len(store),) or labels.min() < 0 or labels.max() >= classes:
                 raise UsageError(
-                    f"labels must be {len(store)} class numbers from 0 to {self.num_classes - 1}, "
+                    f"labels must be {len(store)} class numbers from 0 to {classes - 1}, "
                     f"got shape {list(labels.shape)} from {labels.min()} to {labels.max()}"
                 )
         rows = select_instances(store, min(n, len(store)), seed=seed)

@@ -2,7 +2,7 @@
 
 import functools
 import types
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -154,7 +154,7 @@ def _conv(narrow, wide):
     }
 
 
-def _training(learning_rate=3e-3, power=2):
+def _training(learning_rate: Any = 3e-3, power=2):
     def adam():
         rate = learning_rate() if callable(learning_rate) else learning_rate
         return keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)

@@ -100,7 +100,7 @@ def test_a_file_gives_the_same_store(images, tmp_path):
 @pytest.mark.parametrize("changed", [{"name": "other"}, {"digest": "abd"}])
 def test_a_store_of_another_extractor_is_refused(changed, images, tmp_path):
     FeatureStore.build(images, Callable()).save(tmp_path / "features.npz")
-    with pytest.raises(DataError, match="features.npz must be made by the extractor") as caught:
+    with pytest.raises(DataError, match=r"features\.npz must be made by the extractor") as caught:
         FeatureStore.load(tmp_path / "features.npz", extractor=Callable(**changed))
     assert "\n" not in str(caught.value)
 

@@ -93,7 +93,9 @@ def test_faiss_is_asked_where_it_is_installed_and_the_set_is_large(monkeypatch):
     faiss = types.ModuleType("faiss")
     faiss.IndexFlatIP = IndexFlatIP
     monkeypatch.setitem(sys.modules, "faiss", faiss)
-    monkeypatch.setattr(neighbors.importlib.util, "find_spec", lambda name: faiss if name == "faiss" else None)
+    monkeypatch.setattr(
+        neighbors.importlib.util, "find_spec", lambda name: faiss if name == "faiss" else None
+    )
     monkeypatch.setattr(neighbors, "_LARGE", 50)
     points = units(60, 5)
     points[5:20] = points[4]

@@ -18,6 +18,7 @@ from kgan.models.biggan_networks import biggan_discriminator, biggan_generator
 from kgan.models.instance_conditioned_gan import small_discriminator, small_generator
 from kgan.recipes import FASHION_MNIST_MINI
 
+BACKEND = keras.backend.backend()
 SLOW = (contract.updates, contract.saving, contract.resume)
 
 
@@ -74,7 +75,7 @@ def test_published_sizes_above_64(size, latent_dim, generator, discriminator):
 
 @pytest.mark.once
 def test_noise_must_fill_its_slots():
-    with pytest.raises(UsageError, match="latent_dim must be a multiple of 7, the slots of size 256, got 120"):
+    with pytest.raises(UsageError, match=r"latent_dim must be a multiple of 7, .*, got 120"):
         biggan_generator(256, latent_dim=120)
     with pytest.raises(UsageError, match="image_size must be one of"):
         biggan_discriminator(32)
@@ -106,7 +107,9 @@ def test_without_an_instance_the_unconditional_score_is_left(critic):
     np.testing.assert_array_equal(scores(critic, images, nothing), before)
     # The conditional term is linear in h.
     one = scores(critic, images, instance) - before
-    np.testing.assert_allclose(scores(critic, images, 2.0 * instance) - before, 2.0 * one, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        scores(critic, images, 2.0 * instance) - before, 2.0 * one, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_attention_starts_as_the_identity_and_then_mixes():
@@ -239,7 +242,7 @@ def test_bad_instances_are_refused(model, with_classes):
         model.sample(2, instances=np.full((1, 6), np.nan))
     with pytest.raises(UsageError, match="need the extractor of the model"):
         model.sample(2, instances=np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(UsageError, match="found no absent.png"):
+    with pytest.raises(UsageError, match=r"found no absent\.png"):
         model.sample(2, instances="absent.png")
     store = FeatureStore(np.eye(6), extractor="tiny 0123")
     with pytest.raises(UsageError, match="labels must be None for a model without classes"):
@@ -255,7 +258,10 @@ def test_bad_networks_are_refused():
         ({"num_classes": 3}, r"the generator must take \['z', 'instance', 'label'\]"),
         ({"discriminator_steps": 0}, "discriminator_steps must be an integer >= 1, got 0"),
         ({"discriminator": small_discriminator(16, **sizes)}, "the networks must agree"),
-        ({"discriminator": small_discriminator(8, **{**sizes, "instance_dim": None})}, "the discriminator must"),
+        (
+            {"discriminator": small_discriminator(8, **{**sizes, "instance_dim": None})},
+            "the discriminator must",
+        ),
     ):
         networks = {"generator": generator, "discriminator": discriminator}
         with pytest.raises(UsageError, match=message):
@@ -340,7 +346,14 @@ def test_pictures_as_instances_of_a_run_and_of_its_bundle(run, photos, tmp_path,
 
 @pytest.mark.once
 def test_a_run_without_its_extractor_says_so(run, photos, tmp_path, capsys):
-    words = ["--instance", str(photos[0]), "--backend", keras.backend.backend(), "-o", str(tmp_path / "x.png")]
+    words = [
+        "--instance",
+        str(photos[0]),
+        "--backend",
+        keras.backend.backend(),
+        "-o",
+        str(tmp_path / "x.png"),
+    ]
     assert cli.main(["sample", str(run), *words, "--extractor", "absent.onnx"]) == 2
     assert "found no absent.onnx" in capsys.readouterr().err
     assert cli.main(["sample", str(run), *words, "--extractor", str(NETWORKS / "mnist.onnx")]) == 2
@@ -349,7 +362,9 @@ def test_a_run_without_its_extractor_says_so(run, photos, tmp_path, capsys):
 
 @pytest.mark.once
 def test_the_run_keeps_its_features(run):
-    images = load_images(FASHION_MNIST_MINI, "train[:8]", image_size=8, channels=1, label="label", batch_size=4)
+    images = load_images(
+        FASHION_MNIST_MINI, "train[:8]", image_size=8, channels=1, label="label", batch_size=4
+    )
     network = ONNXFeatures(NETWORKS / "fashion_mnist.onnx")
     store = FeatureStore.load(run / "features.npz", extractor=network, images=images)
     assert store.features.shape == (images.num_examples, 128)
