@@ -17,7 +17,19 @@ LEVELS = (
     ("engine",),
     ("models", "callbacks", "figures"),
     ("export", "testing", "contract", "launch", "config"),
-    ("recipes", "catalog", "run_folder", "score_table", "run", "mode_table", "gallery", "commands", "cli", "demo", "__main__"),
+    (
+        "recipes",
+        "catalog",
+        "run_folder",
+        "score_table",
+        "run",
+        "mode_table",
+        "gallery",
+        "commands",
+        "cli",
+        "demo",
+        "__main__",
+    ),
 )
 LEVEL = {name: height for height, names in enumerate(LEVELS) for name in names}
 

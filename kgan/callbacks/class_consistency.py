@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from kgan.errors import UsageError
-from kgan.metrics.consistency import class_consistency
 from kgan.metrics import open_network
+from kgan.metrics.consistency import class_consistency
 
 
 class ClassConsistency(keras.callbacks.Callback):

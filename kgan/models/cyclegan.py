@@ -1,7 +1,7 @@
 """CycleGAN: translation between two sets of unpaired images."""
 
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -268,7 +268,7 @@ class CycleGAN(AdversarialModel):
         discriminator_a,
         discriminator_b,
         *,
-        cycle_weight=10.0,
+        cycle_weight: float | tuple[float, float] = 10.0,
         identity_weight=0.5,
         pool_size=50,
         preset=None,
@@ -326,9 +326,9 @@ class CycleGAN(AdversarialModel):
     # Both generators move first; the discriminators then judge the fakes of that same forward pass.
     def adversarial_step(self, batch):
         a, b = batch
-        fake_a, fake_b = self.update("generator", functools.partial(self.generator_loss, a, b))
+        fakes: Any = self.update("generator", functools.partial(self.generator_loss, a, b))
         with _backend.no_grad():
-            fake_a, fake_b = self.pool_a.query(fake_a), self.pool_b.query(fake_b)
+            fake_a, fake_b = self.pool_a.query(fakes[0]), self.pool_b.query(fakes[1])
         self.update("discriminator", functools.partial(self.discriminator_loss, a, b, fake_a, fake_b))
 
     def generator_loss(self, a, b):

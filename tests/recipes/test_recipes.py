@@ -12,7 +12,7 @@ NAMES = catalog.names()
 
 
 def test_all_were_found():
-    assert len(NAMES) == 5
+    assert len(NAMES) == 16
 
 
 @pytest.mark.parametrize("name", NAMES)
