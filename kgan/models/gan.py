@@ -246,7 +246,8 @@ class GAN(AdversarialModel):
     Args:
         generator: built Keras network `[batch, latent_dim]` -> `[batch, height, width, channels]`.
         discriminator: built Keras network from such images to logits `[batch, 1]`.
-        prior: law of the noise: "normal", "uniform" U(-1, 1), "uniform01" U(0, 1), "uniform_sqrt3" or "sphere".
+        prior: law of the noise: "normal", "uniform" U(-1, 1), "uniform01" U(0, 1), "uniform_sqrt3" or
+            "sphere".
         discriminator_steps: k, updates of the discriminator per train step, >= 1.
         split_batch: with k > 1, give each discriminator update its own k-th part of the batch (the
             paper's fresh data for each) instead of the whole batch k times.

@@ -157,7 +157,7 @@ def test_wasserstein_critics_share_the_penalty():
 def test_arguments_out_of_range_are_refused():
     made = networks(image_size=16, width=2, stages=1, blocks=1)
     other = networks(image_size=24, width=2, stages=1, blocks=1)
-    with pytest.raises(UsageError, match="generator_ab makes .16, 16, 3., the other set has"):
+    with pytest.raises(UsageError, match=r"generator_ab makes .16, 16, 3., the other set has"):
         CycleGAN(**{**made, "generator_ba": other["generator_ba"]})
     with pytest.raises(UsageError, match="cycle_weight must be a number >= 0 or a pair of them, got -1"):
         CycleGAN(**made, cycle_weight=-1)
