@@ -1,6 +1,5 @@
 """The extractor that a bundle carries, so that pictures can be given as instances; imports no framework."""
 
-from kgan.data.photos import instance_features, open_extractor, spread
 from kgan.errors import UsageError
 from kgan.export.manifest import read_checked
 
@@ -26,6 +25,8 @@ def checked_extractor(model, path):
     description = getattr(model, "extractor", None)
     if not description:
         raise UsageError(f"extractor must be left out: this {type(model).__name__} was not trained with one")
+    from kgan.data.photos import open_extractor
+
     open_extractor(path, description)
     with open(path, "rb") as file:
         content = file.read()
@@ -46,6 +47,9 @@ class Instances:
 
     def features(self, value, spec, n):
         """Unit feature vectors `[n, d]` of a picture file, images or features; see `instance_features`."""
+        # Late: an app that gives no pictures needs numpy and onnxruntime alone.
+        from kgan.data.photos import instance_features, open_extractor, spread
+
         entry = self.manifest.get("extractor")
         if entry and self._extractor is None:
             read_checked(self.folder, self.manifest, EXTRACTOR)

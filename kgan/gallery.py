@@ -55,7 +55,7 @@ def find(name):
 # Figures without a trained model. Keras is imported by those that need it, as late as possible.
 
 
-def toy_game(path, *, rounds: int = 800, width: int = 32, seed: int = 0):
+def _toy_game(path, *, rounds: int = 800, width: int = 32, seed: int = 0):
     from kgan.figures import draw_toy_game
 
     end = draw_toy_game(path, rounds=rounds, width=width, seed=seed).moments[-1]
@@ -65,35 +65,35 @@ def toy_game(path, *, rounds: int = 800, width: int = 32, seed: int = 0):
     ]
 
 
-def loss_curves_gan(path):
+def _loss_curves_gan(path):
     from kgan.figures import draw_loss_curves
 
     draw_loss_curves(path)
     return []
 
 
-def loss_curves_lsgan(path):
+def _loss_curves_lsgan(path):
     from kgan.figures.loss_curves import draw_loss_curves, least_squares_curves
 
     draw_loss_curves(path, least_squares_curves())
     return []
 
 
-def decision_boundary(path, *, far: float = 3.0, points: int = 12, seed: int = 0):
+def _decision_boundary(path, *, far: float = 3.0, points: int = 12, seed: int = 0):
     from kgan.figures import draw_decision_boundary
 
     lengths = draw_decision_boundary(path, far=far, points=points, seed=seed).far_lengths
     return [f"mean step of the far fakes, {name}: {length:.3f}" for name, length in lengths.items()]
 
 
-def saturation(path, *, updates: int = 1000, seed: int = 0):
+def _saturation(path, *, updates: int = 1000, seed: int = 0):
     from kgan.figures import draw_saturation
 
     drawn = draw_saturation(path, updates=updates, seed=seed)
     return [f"gradient of G after {updates} updates of D, {n}: {g[-1]:.2g}" for n, g in drawn.norms.items()]
 
 
-def gaussian_modes(path, *, seeds: int = 5, epochs: int = 10, steps: int = 300):
+def _gaussian_modes(path, *, seeds: int = 5, epochs: int = 10, steps: int = 300):
     from kgan import mode_table
     from kgan.figures.mode_scatter import draw_mode_scatter
 
@@ -116,21 +116,21 @@ def _tell_run(run):
 # Figures of a trained model.
 
 
-def demo_samples(path, source, *, n: int = 64, columns: int = 16, scale: int = 2, seed: int = 1):
+def _demo_samples(path, source, *, n: int = 64, columns: int = 16, scale: int = 2, seed: int = 1):
     from kgan.pictures import save_sheet
 
     save_sheet(path, source.sample(n, seed=seed), columns, scale=scale)
     return []
 
 
-def interpolation(path, source, *, pairs: int = 4, steps: int = 8, kind: str = "lerp", seed: int = 3):
+def _interpolation(path, source, *, pairs: int = 4, steps: int = 8, kind: str = "lerp", seed: int = 3):
     from kgan.figures import draw_interpolation
 
     draw_interpolation(path, source, pairs=pairs, steps=steps, kind=kind, seed=seed)
     return []
 
 
-def nearest_neighbours(
+def _nearest_neighbours(
     path, source, *, data: str | None = None, n: int = 500, heldout: int = 1000, seed: int = 1
 ):
     import numpy as np
@@ -164,7 +164,7 @@ def _tell_memory(space, found):
     )
 
 
-def vector_arithmetic(
+def _vector_arithmetic(
     path,
     source,
     *,
@@ -183,30 +183,30 @@ def vector_arithmetic(
 
 FIGURES = {
     "toy_game": Entry(
-        "The game of one generator and one discriminator on a line, at four moments.", toy_game
+        "The game of one generator and one discriminator on a line, at four moments.", _toy_game
     ),
-    "loss_curves_gan": Entry("log(1 - D) against -log D, with their gradients.", loss_curves_gan),
+    "loss_curves_gan": Entry("log(1 - D) against -log D, with their gradients.", _loss_curves_gan),
     "loss_curves_lsgan": Entry(
-        "Sigmoid cross entropy against squared error, with gradients.", loss_curves_lsgan
+        "Sigmoid cross entropy against squared error, with gradients.", _loss_curves_lsgan
     ),
     "decision_boundary": Entry(
-        "Where two losses move fakes that lie beyond the boundary.", decision_boundary
+        "Where two losses move fakes that lie beyond the boundary.", _decision_boundary
     ),
-    "saturation": Entry("The generator's gradient while D is trained to the end: who saturates.", saturation),
+    "saturation": Entry("The generator's gradient while D is trained to the end: who saturates.", _saturation),
     "gaussian_modes": Entry(
         "Modes covered by five losses on a ring of 8 and a grid of 25 Gaussians (trains 50 models).",
-        gaussian_modes,
+        _gaussian_modes,
     ),
-    "demo_samples": Entry("A sheet of samples.", demo_samples, needs_run=True),
+    "demo_samples": Entry("A sheet of samples.", _demo_samples, needs_run=True),
     "interpolation": Entry(
-        "Straight lines between pairs of latents, decoded.", interpolation, needs_run=True
+        "Straight lines between pairs of latents, decoded.", _interpolation, needs_run=True
     ),
     "vector_arithmetic": Entry(
-        "A - B + C on averages of three latents, given by their numbers.", vector_arithmetic, needs_run=True
+        "A - B + C on averages of three latents, given by their numbers.", _vector_arithmetic, needs_run=True
     ),
     "nearest_neighbours": Entry(
         "Samples beside the nearest training images, and how far these are.",
-        nearest_neighbours,
+        _nearest_neighbours,
         needs_run=True,
     ),
 }

@@ -1,6 +1,6 @@
 """IC-GAN on game sprites: images like a given one, without labels; with its baselines of the same layers.
 
-Data: data=FOLDER, the `sprites` of the Debian package crossfire-client-images as a `datasets` folder (4,515
+Data: data=FOLDER, the `sprites` of the Debian package crossfire-client-images as a `datasets` folder, or a hub id (4,515
 pictures of 32x32, GPL), extractor=FILE.onnx, such as efficientnet_lite0.onnx (Apache-2.0), whose output
 `features` describes a picture.
 Command: kgan run icgan_sprites data=FOLDER extractor=FILE.onnx --backend jax --out RUN, then

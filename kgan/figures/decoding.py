@@ -5,7 +5,7 @@ import numpy as np
 from kgan import latents
 from kgan.errors import UsageError
 
-_NO_NOISE = ("label", "zeros")
+_NO_NOISE = ("label", "zeros", "given")
 
 
 def latent_input(source):
@@ -59,7 +59,8 @@ def draw(source, n, seed):
     Returns:
         (latents `[n, *shape]`, dict of name to array `[n, ...]` of the other inputs).
     """
-    values = latents.draw(_specs(source), n, seed, source.banks())
+    banks = source.banks() if hasattr(source, "banks") else None
+    values = latents.draw(_specs(source), n, seed, banks)
     return values.pop(latent_input(source).name), values
 
 
