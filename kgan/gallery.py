@@ -192,7 +192,9 @@ FIGURES = {
     "decision_boundary": Entry(
         "Where two losses move fakes that lie beyond the boundary.", _decision_boundary
     ),
-    "saturation": Entry("The generator's gradient while D is trained to the end: who saturates.", _saturation),
+    "saturation": Entry(
+        "The generator's gradient while D is trained to the end: who saturates.", _saturation
+    ),
     "gaussian_modes": Entry(
         "Modes covered by five losses on a ring of 8 and a grid of 25 Gaussians (trains 50 models).",
         _gaussian_modes,

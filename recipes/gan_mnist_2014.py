@@ -26,11 +26,15 @@ class Config:
     seed: int = 0
     data: str = "ylecun/mnist"  # hub id or local folder
     split: str = "train[:50000]"  # the part to train on; the rest was the paper's validation set
+    average: float | None = (
+        0.9998  # decay per step of the moving average that is sampled; none: as in the paper
+    )
     sample_epochs: int = 10  # epochs between sheets of samples
 
 
 def model(cfg):
-    gan = kgan.models.GAN.from_preset("gan_mnist_2014", seed=cfg.seed)
+    average = None if cfg.average is None else kgan.engine.MovingAverage(decay=cfg.average)
+    gan = kgan.models.GAN.from_preset("gan_mnist_2014", average=average, seed=cfg.seed)
     images = data(cfg)
     gan.set_output_bias(images.uint8(np.arange(images.num_examples)).mean(axis=0) / 255.0)
     gan.compile()
