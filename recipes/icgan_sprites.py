@@ -1,8 +1,8 @@
 """IC-GAN on game sprites: images like a given one, without labels; with its baselines of the same layers.
 
-Data: data=FOLDER, the `sprites` of the Debian package crossfire-client-images as a `datasets` folder, or a hub id (4,515
-pictures of 32x32, GPL), extractor=FILE.onnx, such as efficientnet_lite0.onnx (Apache-2.0), whose output
-`features` describes a picture.
+Data: data=FOLDER, the `sprites` of the Debian package crossfire-client-images as a `datasets` folder (4,515
+pictures of 32x32, GPL), or a hub id; extractor=FILE.onnx, such as efficientnet_lite0.onnx (Apache-2.0), whose
+output `features` describes a picture.
 Command: kgan run icgan_sprites data=FOLDER extractor=FILE.onnx --backend jax --out RUN, then
 kgan sample RUN --instance photo.png
 """
@@ -45,7 +45,7 @@ class Config:
 
 
 @functools.lru_cache(1)
-def images(cfg):
+def _images(cfg):
     return kgan.data.load_images(
         cfg.data,
         cfg.split,
@@ -59,24 +59,24 @@ def images(cfg):
 
 
 @functools.lru_cache(1)
-def extractor(cfg):
+def _extractor(cfg):
     return open_network(cfg.extractor, cfg.extractor_size)
 
 
 @functools.lru_cache(1)
-def store(cfg):
-    return kgan.data.FeatureStore.build(images(cfg), extractor(cfg))
+def _store(cfg):
+    return kgan.data.FeatureStore.build(_images(cfg), _extractor(cfg))
 
 
-def classes(cfg):
+def _classes(cfg):
     """How many classes the networks know: of the data, of k-means, or None."""
-    return {"class instance": len(images(cfg).class_names or ()), "clusters": cfg.clusters}.get(cfg.game)
+    return {"class instance": len(_images(cfg).class_names or ()), "clusters": cfg.clusters}.get(cfg.game)
 
 
 def model(cfg):
     conditions = {
-        "instance_dim": store(cfg).features.shape[1] if "instance" in cfg.game else None,
-        "num_classes": classes(cfg),
+        "instance_dim": _store(cfg).features.shape[1] if "instance" in cfg.game else None,
+        "num_classes": _classes(cfg),
     }
     networks = [
         small_generator(cfg.image_size, cfg.channels, width=cfg.width, **conditions),
@@ -88,30 +88,30 @@ def model(cfg):
     elif cfg.game == "clusters":
         gan = kgan.models.ConditionalGAN(*networks, num_classes=cfg.clusters, **more)
     else:
-        gan = kgan.models.InstanceConditionedGAN(*networks, num_classes=classes(cfg), **more)
-        labels = images(cfg).labels if cfg.game == "class instance" else None
-        gan.swap_instances(store(cfg), cfg.instances, labels=labels)
+        gan = kgan.models.InstanceConditionedGAN(*networks, num_classes=_classes(cfg), **more)
+        labels = _images(cfg).labels if cfg.game == "class instance" else None
+        gan.swap_instances(_store(cfg), cfg.instances, labels=labels)
     gan.compile(**kgan.models.InstanceConditionedGAN.presets["icgan_32"].training())
     return gan
 
 
 def data(cfg):
-    found = images(cfg)
+    found = _images(cfg)
     if cfg.game == "clusters":
-        found.labels = cluster(store(cfg).features, cfg.clusters)[1].astype(np.int32)
+        found.labels = cluster(_store(cfg).features, cfg.clusters)[1].astype(np.int32)
         found.class_names = None
         return found
     if cfg.game == "unconditional":
         return found
     with_labels = cfg.game == "class instance"
-    return kgan.data.NeighborBatches(found, store(cfg), cfg.neighbors, labels=with_labels, seed=cfg.seed)
+    return kgan.data.NeighborBatches(found, _store(cfg), cfg.neighbors, labels=with_labels, seed=cfg.seed)
 
 
 def callbacks(cfg):
     if "instance" not in cfg.game:
         return []
     file = cfg.extractor if cfg.extractor.endswith(".onnx") else NETWORKS / f"{cfg.extractor}.onnx"
-    return [kgan.callbacks.KeepFeatures(store(cfg), file)]
+    return [kgan.callbacks.KeepFeatures(_store(cfg), file)]
 
 
 SMOKE = {

@@ -23,7 +23,10 @@ def fixed_noise():
         values = rng.uniform(minval, maxval, [int(n) for n in shape])
         return ops.convert_to_tensor(values.astype("float32"))
 
-    keras.random.normal, keras.random.uniform = normal, uniform
+    def randint(shape, minval, maxval, dtype="int32", seed=None):
+        return ops.convert_to_tensor(rng.integers(minval, maxval, [int(n) for n in shape]).astype(dtype))
+
+    keras.random.normal, keras.random.uniform, keras.random.randint = normal, uniform, randint
 
 
 def prepared(system, penalties):

@@ -34,7 +34,8 @@ def test_one_step_is_the_same_as_on_tensorflow(steps, backend):
     worst = {}
     for (name, a), b in zip(expected.items(), found.values()):
         assert a.shape == b.shape, name
-        worst[name] = float(np.max(np.abs(a - b), initial=0.0) / max(np.max(np.abs(a), initial=0.0), 1e-3))
+        # A sum that nearly cancels, such as a bias' gradient, is as exact as its terms, which are of order 1.
+        worst[name] = float(np.max(np.abs(a - b), initial=0.0) / max(np.max(np.abs(a), initial=0.0), 1e-2))
     beyond = {name: gap for name, gap in worst.items() if gap > RELATIVE}
     assert not beyond, beyond
 
