@@ -16,6 +16,7 @@ LEVELS = (
     ("layers", "losses", "metrics", "data", "theory"),
     ("engine",),
     ("models", "callbacks", "figures"),
+    ("inference",),
     ("export", "testing", "contract", "launch", "config"),
     (
         "recipes",

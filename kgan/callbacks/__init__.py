@@ -6,6 +6,7 @@ from kgan.callbacks.class_coverage import ClassCoverage
 from kgan.callbacks.classifier_error import ClassifierError
 from kgan.callbacks.evaluate import Evaluate
 from kgan.callbacks.history_csv import HistoryCSV
+from kgan.callbacks.inference_report import InferenceReport
 from kgan.callbacks.keep_features import KeepFeatures
 from kgan.callbacks.mode_coverage import ModeCoverage
 from kgan.callbacks.player_schedule import PlayerSchedule
@@ -13,6 +14,7 @@ from kgan.callbacks.progress import Progress
 from kgan.callbacks.sample_sheet import SampleSheet
 from kgan.callbacks.spread import Spread
 from kgan.callbacks.stop_on_non_finite import StopOnNonFinite
+from kgan.callbacks.tag_table import TagTable
 
 __all__ = [
     "Checkpoint",
@@ -21,6 +23,7 @@ __all__ = [
     "ClassifierError",
     "Evaluate",
     "HistoryCSV",
+    "InferenceReport",
     "KeepFeatures",
     "ModeCoverage",
     "PlayerSchedule",
@@ -28,4 +31,5 @@ __all__ = [
     "SampleSheet",
     "Spread",
     "StopOnNonFinite",
+    "TagTable",
 ]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kgan.data.neighbor_batches import NeighborBatches
     from kgan.data.semi_supervised import FewLabels, few_labels
     from kgan.data.stacked import StackedDigits
+    from kgan.data.tags import TagPairs, WordVectors, load_tags, synthetic_tags
 
 _NAMES = {
     "FeatureStore": "feature_store",
@@ -19,11 +20,15 @@ _NAMES = {
     "Images": "images",
     "NeighborBatches": "neighbor_batches",
     "StackedDigits": "stacked",
+    "TagPairs": "tags",
+    "WordVectors": "tags",
     "few_labels": "semi_supervised",
     "gaussian_grid": "gaussians",
     "gaussian_ring": "gaussians",
     "load_images": "images",
+    "load_tags": "tags",
     "select_instances": "instance_selection",
+    "synthetic_tags": "tags",
 }
 
 __all__ = [
@@ -33,11 +38,15 @@ __all__ = [
     "Images",
     "NeighborBatches",
     "StackedDigits",
+    "TagPairs",
+    "WordVectors",
     "few_labels",
     "gaussian_grid",
     "gaussian_ring",
     "load_images",
+    "load_tags",
     "select_instances",
+    "synthetic_tags",
 ]
 
 
