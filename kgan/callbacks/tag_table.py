@@ -76,7 +76,7 @@ class TagTable(keras.callbacks.Callback):
         frequent = [self.frequent[: self.keep]] * len(self.true)
         lists = {"conditional": predicted, "shuffled": shuffled, "frequent": frequent}
         within = drawn.var(axis=1).mean()
-        result = {name: vars(tag_scores(tags, self.true)) for name, tags in lists.items()}
+        result: dict = {name: vars(tag_scores(tags, self.true)) for name, tags in lists.items()}
         result["spread"] = float(within / drawn.reshape(-1, drawn.shape[-1]).var(axis=0).mean())
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.folder / "tags.csv") as temporary, open(temporary, "w", newline="") as file:
