@@ -15,8 +15,7 @@ LEVELS = (
     ("_backend", "pictures"),
     ("layers", "losses", "metrics", "data", "theory"),
     ("engine",),
-    ("models", "callbacks", "figures"),
-    ("inference",),
+    ("models", "callbacks", "figures", "inference"),
     ("export", "testing", "contract", "launch", "config"),
     (
         "recipes",
