@@ -144,7 +144,7 @@ def gaussian_grid(side=5, spacing=1.0, std=0.025, **batches):
 
     Example:
 
-    >>> gaussian_grid().centers.shape, gaussian_grid().centers.min()
+    >>> gaussian_grid().centers.shape, float(gaussian_grid().centers.min())
     ((25, 2), -2.0)
     """
     line = spacing * (np.arange(side) - (side - 1) / 2.0)

@@ -190,8 +190,8 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     Example:
 
     >>> schedule = LinearDecay(1.0, 100, 100, steps_per_epoch=10)
-    >>> [round(float(schedule((epoch - 1) * 10)), 6) for epoch in (1, 100, 101, 151, 200)]
-    [1.0, 1.0, 0.990099, 0.49505, 0.009901]
+    >>> [round(float(schedule((epoch - 1) * 10)), 4) for epoch in (1, 100, 101, 151, 200)]
+    [1.0, 1.0, 0.9901, 0.495, 0.0099]
     """
 
     def __init__(self, initial_learning_rate, constant_epochs, decay_epochs, steps_per_epoch):

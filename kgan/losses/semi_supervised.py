@@ -27,7 +27,7 @@ def class_logits(outputs, num_classes):
         UsageError: another number of outputs.
 
     Example:
-        >>> class_logits(ops.convert_to_tensor([[3.0, 2.0, 1.0]]), 2)[0].tolist()
+        >>> ops.convert_to_numpy(class_logits(ops.convert_to_tensor([[3.0, 2.0, 1.0]]), 2)[0]).tolist()
         [2.0, 1.0]
     """
     outputs = _wide(outputs)

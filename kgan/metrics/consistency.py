@@ -37,8 +37,8 @@ def class_consistency(logits, labels):
         DataError: no images, other shapes, or a label out of range.
 
     Example:
-        >>> class_consistency(np.eye(3), np.array([0, 1, 1])).share.round(4)
-        np.float64(0.6667)
+        >>> round(class_consistency(np.eye(3), np.array([0, 1, 1])).share, 4)
+        0.6667
     """
     logits, labels = np.asarray(logits), np.asarray(labels)
     if logits.ndim != 2 or not len(logits) or labels.shape != logits.shape[:1]:
