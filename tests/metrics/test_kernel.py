@@ -93,3 +93,11 @@ def test_bad_input():
         score.result()
     with pytest.raises(UsageError, match=r"a batch must have 'features' for this score, got .'images'."):
         score.update_fake({"images": 0})
+
+
+def test_subsets_that_are_the_whole_have_no_spread():
+    rng = np.random.default_rng(3)
+    real, fake = rng.normal(size=(2, 20, 4))
+    found = kid(real, fake, subset_size=20)
+    assert (found.std, found.note) == (0.0, "one subset, all samples")
+    assert found.value == pytest.approx(polynomial_mmd(real, fake))
