@@ -7,6 +7,8 @@ their vectors, such as GloVe's. Rows with a skin tone, near-copies of others, ta
 `tags.csv` has the true and the predicted tags of the test split, `tags.json` their precision and recall, the
 same with shuffled conditions and for the most frequent tags, and the spread over z.
 Command: kgan run cgan_tags_emoji data=FOLDER extractor=FILE.onnx words=FILE.npz
+Seen: jax, two busy CPU cores, about 9 minutes: precision of 10 tags 0.012, with shuffled conditions 0.002, of
+the most frequent tags 0.060; variance over z 1.8 % of all. It conditions, but tags badly.
 """
 
 import collections
