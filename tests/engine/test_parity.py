@@ -10,6 +10,8 @@ import pytest
 
 BACKENDS = ("tensorflow", "jax", "torch")
 RELATIVE = 1e-5  # of the largest value of each array, in float32
+# One bias of one number: its gradient sums all pixels and nearly cancels, to 0.004 from terms of order 1.
+SUM, CANCELS = "ConditionalGAN/7/", 5e-5
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +36,9 @@ def test_one_step_is_the_same_as_on_tensorflow(steps, backend):
     worst = {}
     for (name, a), b in zip(expected.items(), found.values()):
         assert a.shape == b.shape, name
-        # A sum that nearly cancels, such as a bias' gradient, is as exact as its terms, which are of order 1.
-        worst[name] = float(np.max(np.abs(a - b), initial=0.0) / max(np.max(np.abs(a), initial=0.0), 0.1))
-    beyond = {name: gap for name, gap in worst.items() if gap > RELATIVE}
+        worst[name] = float(np.max(np.abs(a - b), initial=0.0) / max(np.max(np.abs(a), initial=0.0), 1e-3))
+    allowed = {name: CANCELS if name.startswith(SUM) else RELATIVE for name in worst}
+    beyond = {name: gap for name, gap in worst.items() if gap > allowed[name]}
     assert not beyond, beyond
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import keras
 import numpy as np
 import pytest
 
@@ -16,14 +15,7 @@ def test_all_were_found():
     assert len(NAMES) == 18
 
 
-# The systems are checked on every backend by the contract; their recipes take turns, but for the slow run.
-TURN = ("tensorflow", "jax", "torch").index(keras.backend.backend())
-LATER = [name for place, name in enumerate(NAMES) if place % 3 != TURN]
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LATER else []) for name in NAMES]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_recipe_trains(name, tmp_path, monkeypatch):
     recipe = catalog.load(name)
     settings = recipe.configure(recipe.module.SMOKE)
