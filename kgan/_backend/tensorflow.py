@@ -10,6 +10,10 @@ from kgan._backend import adam
 from kgan._backend.chain import chain, normalizes_channels, training_call
 from kgan._backend.fit_loop import CPUFitLoop
 
+# Where the gradient of a penalty reads the pre-activations of a convolution, the remapper of graphs now and
+# then tries to fuse bias and LeakyReLU, fails and prints an error. What it does fuse saves a step no time.
+tf.config.optimizer.set_experimental_options({"remapping": False})
+
 SeedGenerator = keras.random.SeedGenerator
 
 _Model: Any = object  # TrainStep is a mixin of keras.Model, whose attributes it uses

@@ -90,11 +90,12 @@ class MovingAverage(keras.layers.Layer):
 
     def update(self, batch_size):
         """Moves the average one step towards the network's present weights."""
-        beta = self.beta(batch_size)
+        share = 1.0 - self.beta(batch_size)
         trainable = {id(weight) for weight in self._original["network"].trainable_weights}
         for average, weight in zip(self.network.weights, self._original["network"].weights):
             if id(weight) in trainable:
-                average.assign(average + (1.0 - beta) * (ops.stop_gradient(weight) - average))
+                change = ops.stop_gradient(weight) - average
+                average.assign(average + ops.cast(share, change.dtype) * change)
             else:
                 average.assign(weight)
         self.images.assign(self.images + batch_size)

@@ -23,8 +23,8 @@ class LogMeans(keras.metrics.Metric):
         super().__init__(name=name, dtype="float32")
         self.names = tuple(names)
         size = (len(self.names),)
-        self.total = self.add_variable(size, "zeros", name="total")
-        self.count = self.add_variable(size, "zeros", name="count")
+        self.total = self.add_variable(size, "zeros", dtype="float32", name="total")
+        self.count = self.add_variable(size, "zeros", dtype="float32", name="count")
         self.first_bad = self.add_variable(
             size, keras.initializers.Constant(_NEVER), dtype="int32", name="first_bad"
         )

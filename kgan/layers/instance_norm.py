@@ -45,8 +45,8 @@ class InstanceNormalization(keras.layers.Layer):
             self.shift = self.add_weight(name="shift", shape=(input_shape[-1],), initializer="zeros")
 
     def call(self, images):
-        # In float32: half precision cannot hold the sum of squares of a large map.
-        wide = ops.cast(images, "float32")
+        # In float32 at least: half precision cannot hold the sum of squares of a large map.
+        wide = ops.cast(images, keras.backend.result_type(images.dtype, "float32"))
         centred = wide - ops.mean(wide, axis=(1, 2), keepdims=True)
         variance = ops.mean(ops.square(centred), axis=(1, 2), keepdims=True)
         outputs = ops.cast(centred * ops.rsqrt(variance + self.epsilon), images.dtype)

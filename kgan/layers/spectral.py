@@ -34,7 +34,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     """
 
     def __init__(self, layer, power_iterations=1, epsilon=1e-12, seed=0, **kwargs):
-        # Without autocast the singular value is computed in float32 and the layer casts W / sigma itself.
+        # Without autocast the singular value keeps float32, and the layer casts W / sigma itself.
         super().__init__(layer, autocast=False, **kwargs)
         if power_iterations < 1:
             raise UsageError(f"power_iterations must be at least 1, got {power_iterations}")
@@ -52,7 +52,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.u = self.add_weight(
             shape=(weight.shape[self._out_axis(weight)],),
             initializer=keras.initializers.RandomNormal(stddev=1.0, seed=self.seed),
-            dtype="float32",
+            dtype=self._wide(weight),
             trainable=False,
             name="u",
         )
@@ -91,7 +91,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         rank, out = len(weight.shape), self._out_axis(weight)
         order = [axis for axis in range(rank) if axis != out] + [out]
         matrix = ops.reshape(ops.transpose(weight, order), (-1, weight.shape[out]))
-        matrix = ops.cast(matrix, "float32")
+        matrix = ops.cast(matrix, self._wide(matrix))
         constant = ops.stop_gradient(matrix)
         u = self._unit(ops.convert_to_tensor(self.u))
         v = self._unit(ops.matmul(constant, u))
@@ -101,6 +101,10 @@ class SpectralNormalization(keras.layers.Wrapper):
                 u = self._unit(ops.matmul(v, constant))
             self.u.assign(u)
         return ops.sum(ops.matmul(v, matrix) * u)
+
+    @staticmethod
+    def _wide(weight):
+        return keras.backend.result_type(weight.dtype, "float32")
 
     def _unit(self, vector):
         return vector / ops.maximum(ops.sqrt(ops.sum(ops.square(vector))), self.epsilon)

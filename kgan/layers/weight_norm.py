@@ -218,7 +218,7 @@ def start_from_data(network, inputs):
         raise UsageError(f"the network must be a keras.Sequential, got {type(network).__name__}")
     if not any(isinstance(layer, _WeightNorm) for layer in network.layers):
         raise UsageError(f"{network.name} must have a weight-normalised layer, it has none")
-    outputs = ops.convert_to_tensor(inputs, dtype="float32")
+    outputs = ops.convert_to_tensor(inputs, dtype=keras.config.floatx())
     for layer in network.layers:
         if isinstance(layer, _WeightNorm):
             layer.start_from(outputs)

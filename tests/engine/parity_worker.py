@@ -1,4 +1,8 @@
-"""One step of every system from given weights, noise and data; writes losses and weights to an .npz file."""
+"""One step of every system in float64 from given weights, noise and data; writes losses and weights to .npz.
+
+In float32 the rounding of one backend on one machine may move an activation over the kink of a ReLU, which is
+no difference between the backends. What a system keeps in float32 (its heads) remains so.
+"""
 
 import sys
 
@@ -17,11 +21,11 @@ def fixed_noise():
 
     def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
         values = rng.normal(mean, stddev, [int(n) for n in shape])
-        return ops.convert_to_tensor(values.astype("float32"))
+        return ops.convert_to_tensor(values.astype(keras.config.floatx()))
 
     def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
         values = rng.uniform(minval, maxval, [int(n) for n in shape])
-        return ops.convert_to_tensor(values.astype("float32"))
+        return ops.convert_to_tensor(values.astype(keras.config.floatx()))
 
     def randint(shape, minval, maxval, dtype="int32", seed=None):
         return ops.convert_to_tensor(rng.integers(minval, maxval, [int(n) for n in shape]).astype(dtype))
@@ -39,11 +43,11 @@ def prepared(system, penalties):
         values = [
             np.abs(rng.normal(1, 0.1, w.shape)) if "variance" in w.name else rng.normal(0, 0.3, w.shape)
             for w in network.weights
-            if w.dtype == "float32"
+            if w.dtype.startswith("float")
         ]
-        floats = [w for w in network.weights if w.dtype == "float32"]
+        floats = [w for w in network.weights if w.dtype.startswith("float")]
         for weight, value in zip(floats, values):
-            weight.assign(value.astype("float32"))
+            weight.assign(value.astype(keras.config.floatx()))
     if model.average is not None:
         model.average.network.set_weights(model.generator.get_weights())
     # SGD shows the gradients as they are; Adam would divide their size out.
@@ -52,7 +56,13 @@ def prepared(system, penalties):
     return model
 
 
+def wide(batch):
+    """The batch with its images in float64: a penalty's gradient has their type."""
+    return keras.tree.map_structure(lambda x: x.astype("float64") if x.dtype == "float32" else x, batch)
+
+
 def main(path):
+    keras.config.set_floatx("float64")
     fixed_noise()
     out = {}
     for name in kgan.models.__all__:
@@ -62,10 +72,10 @@ def main(path):
         )
         penalties = [] if coupled else [kgan.losses.R1(0.3), kgan.losses.GradientPenalty(0.2)]
         model = prepared(system, penalties)
-        logs = model.train_on_batch(model.example_data(BATCH), return_dict=True)
+        logs = model.train_on_batch(wide(model.example_data(BATCH)), return_dict=True)
         out.update({f"{name}/{key}": np.asarray(value, "float64") for key, value in logs.items()})
         for i, weight in enumerate(model.weights):
-            if weight.dtype == "float32":
+            if weight.dtype.startswith("float"):
                 out[f"{name}/{i}/{weight.path}"] = np.asarray(ops.convert_to_numpy(weight.value), "float64")
     np.savez(path, **out)
 

@@ -11,7 +11,7 @@ from kgan.engine import MovingAverage
 from kgan.engine.schedules import LinearTail
 from kgan.errors import UsageError
 from kgan.models import SemiSupervisedGAN
-from kgan.models.semi_supervised_gan import conv_classifier, mlp_classifier
+from kgan.models.semi_supervised_networks import conv_classifier, mlp_classifier
 
 L = keras.layers
 
