@@ -21,11 +21,13 @@ class Entry:
         about: one sentence.
         draw: the function.
         needs_run: whether it shows a trained model, given by `--run`.
+        pictured: whether docs/gallery.md may show it, by the licence of its images.
     """
 
     about: str
     draw: Callable
     needs_run: bool = False
+    pictured: bool = True
 
     def settings(self):
         """A dataclass of the settings that `draw` takes, for `kgan.config`."""
@@ -157,6 +159,57 @@ def _nearest_neighbours(
     return told
 
 
+def _instances(
+    path,
+    source,
+    *,
+    data: str = "sprites",
+    split: str = "train",
+    extractor: str = "efficientnet_lite0.onnx",
+    size: int | None = 64,
+    label: str = "label",
+    labelled: str | None = None,
+    other: str | None = None,
+    other_split: str = "test",
+    rows: int = 4,
+    neighbors: int = 3,
+    samples: int = 5,
+    seed: int = 1,
+):
+    from kgan import run
+    from kgan.data import FeatureStore, load_images
+    from kgan.data.instance_selection import select_instances
+    from kgan.figures.instances import draw_instances, instance_panel
+    from kgan.metrics import open_network
+
+    network = open_network(extractor, size)
+    classes = None if labelled is None else run.load(pathlib.Path(labelled))
+    shown = {"neighbors": neighbors, "samples": samples, "seed": seed}
+    panels, wanted = [], None
+    for where, name, part in (("own data", data, split), ("other data", other, other_split)):
+        if name is None:
+            continue
+        images = load_images(
+            name,
+            part,
+            image_size=source.image_shape[:2],
+            channels=source.image_shape[2],
+            batch_size=1,
+            label=label if wanted is None and classes else None,
+            upscale=True,
+        )
+        store = FeatureStore.build(images, network)
+        chosen = select_instances(store, rows, seed=seed)
+        panels.append(instance_panel(f"unlabelled, {where}", source, images, store, chosen, **shown))
+        if classes is not None:
+            # Other data have other classes: there the classes of the own rows are kept.
+            wanted = images.labels[chosen] if wanted is None else wanted
+            about = f"with classes, {where}"
+            panels.append(instance_panel(about, classes, images, store, chosen, labels=wanted, **shown))
+    draw_instances(path, panels, 1 if classes is None else 2)
+    return []
+
+
 def _tell_memory(space, found):
     return (
         f"{space}: median distance of samples over that of held-out images {found.ratio:.2f}, "
@@ -205,6 +258,12 @@ FIGURES = {
     ),
     "vector_arithmetic": Entry(
         "A - B + C on averages of three latents, given by their numbers.", _vector_arithmetic, needs_run=True
+    ),
+    "instances": Entry(
+        "Instances, neighbours and samples; with labelled= and other= the four panels of IC-GAN.",
+        _instances,
+        needs_run=True,
+        pictured=False,
     ),
     "nearest_neighbours": Entry(
         "Samples beside the nearest training images, and how far these are.",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kgan.figures.decision_boundary import draw_decision_boundary
+    from kgan.figures.instances import draw_instances
     from kgan.figures.interpolation import draw_interpolation
     from kgan.figures.loss_curves import draw_loss_curves
     from kgan.figures.mode_scatter import draw_mode_scatter
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _FIGURES = {
     "draw_decision_boundary": "decision_boundary",
+    "draw_instances": "instances",
     "draw_interpolation": "interpolation",
     "draw_loss_curves": "loss_curves",
     "draw_mode_scatter": "mode_scatter",
@@ -26,6 +28,7 @@ _FIGURES = {
 
 __all__ = [
     "draw_decision_boundary",
+    "draw_instances",
     "draw_interpolation",
     "draw_loss_curves",
     "draw_mode_scatter",
