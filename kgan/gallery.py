@@ -115,6 +115,26 @@ def _tell_run(run):
     )
 
 
+def _compare_runs(path, *, runs: str = "runs", n: int = 32, columns: int = 4, seed: int = 1):
+    from kgan import run
+    from kgan.figures.compare_runs import Run, draw_compare_runs
+    from kgan.pictures import read_history
+
+    folders = [pathlib.Path(name) for name in runs.split(",")]
+    if len(folders) == 1:
+        folders = sorted(config.parent for config in folders[0].glob("*/config.json"))
+    if not folders:
+        raise UsageError(f"runs must be run folders with a comma between, or a folder of such, got {runs}")
+    shown = []
+    for folder in folders:
+        samples = run.load(folder).sample(n, seed=seed)
+        history = read_history(folder / "history.csv").items()
+        losses = {name: values for name, values in history if name != "epoch" and "[" not in name}
+        shown.append(Run(folder.name, samples, losses))
+    draw_compare_runs(path, shown, columns)
+    return []
+
+
 # Figures of a trained model.
 
 
@@ -251,6 +271,10 @@ FIGURES = {
     "gaussian_modes": Entry(
         "Modes covered by five losses on a ring of 8 and a grid of 25 Gaussians (trains 50 models).",
         _gaussian_modes,
+    ),
+    "compare_runs": Entry(
+        "Samples and losses of several runs side by side: runs=FOLDER,FOLDER or a folder of runs.",
+        _compare_runs,
     ),
     "demo_samples": Entry("A sheet of samples.", _demo_samples, needs_run=True),
     "interpolation": Entry(

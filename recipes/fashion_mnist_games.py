@@ -7,6 +7,8 @@ updates per generator update take five fresh batches.
 
 Data: data=zalando-datasets/fashion_mnist (hub id, the default), or data=FOLDER (a local copy of it).
 Command: kgan run fashion_mnist_games game=dcgan
+Seen, FID[fashion_mnist] of 10,000 samples against the test images, seed 0, JAX: gan 73.7, dcgan 42.8, lsgan
+48.1, wgan_gp 135.1 (a fifth of the generator's updates), relativistic 52.7; training images 0.37.
 """
 
 import dataclasses

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kgan.figures.compare_runs import draw_compare_runs
     from kgan.figures.decision_boundary import draw_decision_boundary
     from kgan.figures.instances import draw_instances
     from kgan.figures.interpolation import draw_interpolation
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from kgan.figures.vector_arithmetic import draw_vector_arithmetic
 
 _FIGURES = {
+    "draw_compare_runs": "compare_runs",
     "draw_decision_boundary": "decision_boundary",
     "draw_instances": "instances",
     "draw_interpolation": "interpolation",
@@ -27,6 +29,7 @@ _FIGURES = {
 }
 
 __all__ = [
+    "draw_compare_runs",
     "draw_decision_boundary",
     "draw_instances",
     "draw_interpolation",
