@@ -7,6 +7,7 @@ by channel by the MNIST classifier that ships with kgan.
 
 Data: data=ylecun/mnist (hub id, the default), or data=FOLDER (a local copy of it).
 Command: kgan run stacked_mnist game=relativistic
+Seen, seed 0, JAX: wgan_gp 996 classes, KL 0.410 nats; relativistic 989 classes, KL 0.540 nats.
 """
 
 import dataclasses
