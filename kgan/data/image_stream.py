@@ -49,7 +49,10 @@ class ImageStream:
         rows = places
         if self._shuffle:
             rows = np.concatenate(
-                [_order(self._seed, int(n), self.num_examples)[places[passes == n]] for n in np.unique(passes)]
+                [
+                    _order(self._seed, int(n), self.num_examples)[places[passes == n]]
+                    for n in np.unique(passes)
+                ]
             )
         images = self._data.uint8(rows) if self._stored else self._data[rows]
         height, width, channels = self.image_shape
