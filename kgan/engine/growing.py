@@ -260,6 +260,7 @@ class GrowingModel(AdversarialModel):
             UsageError: the images are of another size or kind, or the batch size is not the schedule's.
         """
         stream = self._stream(x, batch_size, shuffle)
+        epochs = initial_epoch + self._epochs_left() if epochs is None else epochs
         bar = verbose != 0
         history = keras.callbacks.History()
         calls = _OneTraining(
@@ -269,7 +270,6 @@ class GrowingModel(AdversarialModel):
         calls.begin()
         # BackupAndRestore has loaded its state by now, and left the epoch here.
         epoch, self._initial_epoch = self._initial_epoch or initial_epoch, None
-        epochs = epoch + self._epochs_left() if epochs is None else epochs
         while epoch < epochs:
             part = self._next_part(stream)
             calls.set_params({"epochs": epochs, "steps": part.steps, "verbose": int(bar)})

@@ -116,7 +116,7 @@ def test_minibatch_stddev_belongs_to_the_group():
 
 @pytest.mark.once
 def test_batch_that_falls_into_no_groups():
-    with pytest.raises(UsageError, match="batch_size must be a multiple of 4, .* or smaller, got 6"):
+    with pytest.raises(UsageError, match=r"batch_size must be a multiple of 4, .* or smaller, got 6"):
         layers.MinibatchStdDev(4)(ops.zeros((6, 4, 4, 2)))
 
 
