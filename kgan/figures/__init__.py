@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kgan.figures.decision_boundary import draw_decision_boundary
+    from kgan.figures.fade_or_jump import draw_fade_or_jump
+    from kgan.figures.growth import draw_growth
     from kgan.figures.interpolation import draw_interpolation
     from kgan.figures.loss_curves import draw_loss_curves
     from kgan.figures.mode_scatter import draw_mode_scatter
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _FIGURES = {
     "draw_decision_boundary": "decision_boundary",
+    "draw_fade_or_jump": "fade_or_jump",
+    "draw_growth": "growth",
     "draw_interpolation": "interpolation",
     "draw_loss_curves": "loss_curves",
     "draw_mode_scatter": "mode_scatter",
@@ -26,6 +30,8 @@ _FIGURES = {
 
 __all__ = [
     "draw_decision_boundary",
+    "draw_fade_or_jump",
+    "draw_growth",
     "draw_interpolation",
     "draw_loss_curves",
     "draw_mode_scatter",
