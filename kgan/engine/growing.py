@@ -53,7 +53,8 @@ class GrowingNetwork(keras.Model):
         """Ends a subclass's constructor: builds all layers."""
         for side in self.sides:
             self.at(side)
-        self.fade.built = True
+        for side in self.sides[1:]:
+            self.at(side, fading=True)
         self.built = True
 
     def at(self, side, fading=False):

@@ -140,7 +140,8 @@ class GrowthSchedule:
 
     def at(self, images):
         """`(side, alpha)` after so many images; alpha is the weight of the newest layers."""
-        phase = next(phase for phase in reversed(self.phases) if phase.first <= max(images, 0))
+        begun = (phase for phase in reversed(self.phases) if phase.first < images)
+        phase = next(begun, self.phases[0])
         alpha = min((images - phase.first) / phase.images, 1.0) if phase.fading else 1.0
         return phase.side, alpha
 

@@ -101,7 +101,7 @@ class PGGANGenerator(_Network):
         self.latent_dim, self.pixel_norm = latent_dim, pixel_norm
         self.blocks = [self._first(), *(self._block(side) for side in self.sides[1:])]
         self.to_rgb = [self.conv(channels, 1, gain=1.0, name=f"to_rgb_{s}", **_HEAD) for s in self.sides]
-        self.double = layers.Upsample2D(2, name="double")
+        self.enlarge = layers.Upsample2D(2, name="enlarge")
         self.finish()
 
     def _after(self):
@@ -129,7 +129,7 @@ class PGGANGenerator(_Network):
             before, x = x, block(x)
         images = self.to_rgb[last](x)
         if fading:
-            images = self.fade([images, self.double(self.to_rgb[last - 1](before))])
+            images = self.fade([images, self.enlarge(self.to_rgb[last - 1](before))])
         return keras.Model(z, images, name=f"generator_{side}")
 
     def get_config(self):
@@ -174,7 +174,7 @@ class PGGANDiscriminator(_Network):
         self.group_size = group_size
         self.from_rgb = [self._from_rgb(side) for side in self.sides]
         self.blocks = [self._last(), *(self._block(side) for side in self.sides[1:])]
-        self.halve = layers.Downsample2D(2, name="halve")
+        self.reduce = layers.Downsample2D(2, name="reduce")
         self.finish()
 
     def _from_rgb(self, side):
@@ -212,7 +212,7 @@ class PGGANDiscriminator(_Network):
         if last > 0:
             x = self.blocks[last](x)
         if fading:
-            x = self.fade([x, self.from_rgb[last - 1](self.halve(images))])
+            x = self.fade([x, self.from_rgb[last - 1](self.reduce(images))])
         for block in reversed(self.blocks[: max(last, 1)]):
             x = block(x)
         return keras.Model(images, x, name=f"discriminator_{side}")
@@ -229,9 +229,9 @@ def _networks(resolution=1024, channels=3, *, latent_dim=512, group_size=4, **wi
     }
 
 
-def _published(batch_size, learning_rate, *, group_size=4, **schedule):
+def _published(batches, learning_rate, *, group_size=4, **schedule):
     """CelebA-HQ at 1024x1024, which is mirrored at random."""
-    schedule = GrowthSchedule(1024, batch_size=batch_size, learning_rate=learning_rate, **schedule)
+    schedule = GrowthSchedule(1024, batch_size=batches, learning_rate=learning_rate, **schedule)
     return {**_networks(group_size=group_size), "schedule": schedule, "mirror": True}
 
 
@@ -272,6 +272,7 @@ def _training(loss=None, penalties=None):
 
 
 def _preset(description, build, training=_training, batch_size=64, **arguments):
+    """A preset; the batch size is that of the first side."""
     return Preset(description, functools.partial(build, **arguments), training, batch_size)
 
 
@@ -318,7 +319,8 @@ class PGGAN(GrowingModel):
         "pggan_v1_1gpu": _preset(
             "CelebA-HQ 1024x1024 as in the paper, 800 + 800 kimg, batches of 16 to 3 (Karras et al., 2017)",
             _published,
-            batch_size={4: 16, 256: 14, 512: 6, 1024: 3},
+            batches={4: 16, 256: 14, 512: 6, 1024: 3},
+            batch_size=16,
             learning_rate=1e-3,
             group_size=16,
             stable_images=800_000,
@@ -328,14 +330,16 @@ class PGGAN(GrowingModel):
         "pggan_v2_1gpu": _preset(
             "CelebA-HQ 1024x1024, 600 + 600 kimg, published code on one GPU",
             _published,
-            batch_size=_V2_BATCH,
+            batches=_V2_BATCH,
+            batch_size=128,
             learning_rate={4: 1e-3, 1024: 1.5e-3},
             total_images=12_000_000,
         ),
         "pggan_v2_8gpus": _preset(
             "CelebA-HQ 1024x1024, 600 + 600 kimg, the batches of eight GPUs",
             _published,
-            batch_size={4: 512, 8: 256, 16: 128, 32: 64, 64: 32},
+            batches={4: 512, 8: 256, 16: 128, 32: 64, 64: 32},
+            batch_size=512,
             learning_rate={4: 1e-3, 128: 1.5e-3, 256: 2e-3, 512: 3e-3},
             total_images=12_000_000,
         ),
@@ -343,6 +347,7 @@ class PGGAN(GrowingModel):
             "CIFAR-10, widths of 128 and gradients of norm 750; the players move in turn, not at once",
             _cifar10,
             functools.partial(_training, penalties=lambda: [losses.GradientPenalty(10.0, target=750.0)]),
+            batch_size=16,
         ),
         "pggan_32": _preset("32x32, widths of 128, 20 + 20 kimg, for a CPU (unpublished size)", _small),
         "pggan_64": _preset(

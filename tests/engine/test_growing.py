@@ -277,7 +277,7 @@ def test_networks_and_schedule_must_fit():
             schedule=GrowthSchedule(schedule, batch_size=batch_size),
         )
 
-    with pytest.raises(UsageError, match="schedule must reach 8x8, as the generator does, got 4x4"):
+    with pytest.raises(UsageError, match="schedule must reach 8x8, as the discriminator does, got 4x4"):
         pggan(schedule=4)
     with pytest.raises(UsageError, match="schedule must reach 16x16, as the discriminator does, got 8x8"):
         pggan(judged=16)

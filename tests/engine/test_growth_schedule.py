@@ -85,7 +85,7 @@ def test_learning_rates_hold_from_the_side_that_names_them():
 def test_no_fade_is_a_jump():
     schedule = GrowthSchedule(8, stable_images=10, fade_images=0, batch_size=5)
     assert [(phase.side, phase.fading) for phase in schedule.phases] == [(4, False), (8, False)]
-    assert [schedule.at(images) for images in (9, 10)] == [(4, 1.0), (8, 1.0)]
+    assert [schedule.at(images) for images in (10, 11)] == [(4, 1.0), (8, 1.0)]
 
 
 def test_round_trip():
