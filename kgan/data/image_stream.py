@@ -38,10 +38,10 @@ class ImageStream:
                 f"[n, height, width, channels], got {type(data).__name__}"
             )
         self._data, self._stored = data, stored
-        self.num_examples = data.num_examples if stored else len(data)
-        self.image_shape = tuple(data.image_shape) if stored else data.shape[1:]
-        self._shuffle = bool(data.shuffle if stored else shuffle)
-        self._seed = int(data.seed if stored else seed)
+        self.num_examples = getattr(data, "num_examples", len(data))
+        self.image_shape = tuple(getattr(data, "image_shape", np.shape(data)[1:]))
+        self._shuffle = bool(getattr(data, "shuffle", shuffle))
+        self._seed = int(getattr(data, "seed", seed))
 
     def batch(self, first, count, side):
         """Images `first` to `first + count - 1`, float32 `[count, side, side, channels]`."""

@@ -1,6 +1,7 @@
 """What the layers that are there feel when a side is added: blended in slowly, or all at once."""
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from kgan.metrics import sliced_wasserstein
 from kgan.models import PGGAN
 from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
 
-_WIDTHS = {"fmap_base": 256, "fmap_max": 32}
+_WIDTHS: dict[str, Any] = {"fmap_base": 256, "fmap_max": 32}
 _BATCH = 16
 
 
