@@ -38,10 +38,12 @@ class ImageStream:
                 f"[n, height, width, channels], got {type(data).__name__}"
             )
         self._data, self._stored = data, stored
-        self.num_examples = getattr(data, "num_examples", len(data))
-        self.image_shape = tuple(getattr(data, "image_shape", np.shape(data)[1:]))
-        self._shuffle = bool(getattr(data, "shuffle", shuffle))
-        self._seed = int(getattr(data, "seed", seed))
+        if not stored:
+            self.num_examples, *self.image_shape = np.shape(data)
+            self._shuffle, self._seed = bool(shuffle), int(seed)
+        else:
+            self.num_examples, self.image_shape = data.num_examples, tuple(data.image_shape)
+            self._shuffle, self._seed = bool(data.shuffle), int(data.seed)
 
     def batch(self, first, count, side):
         """Images `first` to `first + count - 1`, float32 `[count, side, side, channels]`."""

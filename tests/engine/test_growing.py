@@ -248,8 +248,13 @@ def test_another_schedule_is_refused(growing, pictures, tmp_path):
     model = growing()
     model.fit(pictures, epochs=1, **SILENT)
     model.save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(CheckpointError, match="saved training, fade_images 16, got 24"):
+    with pytest.raises(ValueError, match="saved training, fade_images 16, got 24"):
         growing(fade_images=24).load_weights(tmp_path / "model.weights.h5")
+    keeper = Checkpoint(tmp_path / "run")
+    keeper.set_model(model)
+    keeper.save()
+    with pytest.raises(CheckpointError, match="saved training, fade_images 16, got 24"):
+        Checkpoint(tmp_path / "run").restore(growing(fade_images=24))
 
 
 @pytest.mark.once
