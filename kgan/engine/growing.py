@@ -274,7 +274,9 @@ class GrowingModel(AdversarialModel):
         while epoch < epochs:
             part = self._next_part(stream)
             calls.set_params({"epochs": epochs, "steps": part.steps, "verbose": int(bar)})
-            super().fit(part, initial_epoch=epoch, epochs=epoch + 1, callbacks=calls, verbose=0)
+            # Keras would mix the batches by Python's global generator.
+            again = {"shuffle": False, "callbacks": calls, "verbose": 0}
+            super().fit(part, initial_epoch=epoch, epochs=epoch + 1, **again)
             epoch += 1
             if self.stop_training:
                 break
