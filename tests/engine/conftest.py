@@ -7,7 +7,7 @@ from kgan.models import PGGAN
 from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def growing():
     """`growing(seed, ...)`: the smallest compiled PGGAN from 4 to 8 pixels, at the start of its schedule."""
 
@@ -27,6 +27,6 @@ def growing():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pictures():
     return np.random.default_rng(1).uniform(-1, 1, (10, 8, 8, 1)).astype("float32")

@@ -1,5 +1,7 @@
 """Growth within one `fit`: phases, compilations, exact resumption, and what a fade is at its ends."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -87,71 +89,78 @@ def values(layer):
     return [np.array(ops.convert_to_numpy(weight.value)) for weight in layer.weights]
 
 
-def test_one_fit_passes_all_phases_and_compiles_each_once(growing, pictures):
-    model, watch = growing(), Watch()
+@pytest.fixture(scope="module")
+def trained(growing):
+    """One model trained through all phases, and what was seen of it."""
+    model, watch, alphas = growing(), Watch(), []
     calls = count_steps(model)
-    history = model.fit(pictures, callbacks=[watch], **SILENT)
-    epochs = [(0, 4, False), (1, 8, True), (2, 8, True), (3, 8, False)]
-    assert watch.seen == ["begin", *epochs, "end"]
-    assert watch.steps == [2, 2, 2, 2]
-    assert history.epoch == [0, 1, 2, 3]
-    assert all(np.isfinite(history.history["discriminator_loss"]))
-    phases = [(4, False, (4, 4)), (8, True, (8, 8)), (8, False, (8, 8))]
-    if keras.backend.backend() == "torch":  # eager: the step runs every time, with the shapes of its phase
-        assert calls == [phases[0]] * 2 + [phases[1]] * 4 + [phases[2]] * 2
-    else:
-        assert calls == phases
-    assert model.images_shown() == 32
-    assert int(ops.convert_to_numpy(model.optimizer.iterations.value)) == 8
-    # The training goes on in the last phase.
-    model.fit(pictures, epochs=5, initial_epoch=4, **SILENT)
-    assert (model.images_shown(), model.phase.side) == (40, 8)
-
-
-@pytest.mark.parametrize("stop", [(1, 1), (2, 0)])
-def test_a_run_that_stops_in_a_fade_resumes_exactly(growing, tmp_path, stop):
-    whole, half, rest, data = growing(), growing(), growing(seed=9), Stored()
-    expected = whole.fit(data, **SILENT).history
-    first = Checkpoint(tmp_path, every_steps=1)
-    with pytest.raises(StopError):
-        half.fit(data, callbacks=[first, StopAt(*stop)], **SILENT)
-    second = Checkpoint(tmp_path)
-    state = second.restore(rest)
-    assert (state.epoch, state.batch) == stop
-    epoch = state.epoch
-    if state.batch:
-        part = {"initial_epoch": epoch, "epochs": epoch + 1, "callbacks": [second], **SILENT}
-        found = rest.fit(Rest(data, state.batch), **part).history
-        # The mean over the epoch includes the batches before the stop.
-        assert {name: [column[epoch]] for name, column in expected.items()} == found
-        epoch += 1
-    rest.fit(data, callbacks=[second], initial_epoch=epoch, epochs=4, **SILENT)
-    assert difference(whole, rest) == 0.0
-    assert whole.images_shown() == rest.images_shown() == 32
-
-
-def test_backup_and_restore_within_a_fade_is_exact(growing, pictures, tmp_path):
-    whole, half, rest = growing(), growing(), growing(seed=9)
-    whole.fit(pictures, **SILENT)
-    backups = [
-        keras.callbacks.BackupAndRestore(tmp_path, save_freq=1, delete_checkpoint=False) for _ in range(2)
-    ]
-    with pytest.raises(StopError):
-        half.fit(pictures, callbacks=[backups[0], StopAt(1, 1)], **SILENT)
-    rest.fit(pictures, callbacks=[backups[1]], **SILENT)
-    assert difference(whole, rest) == 0.0
-
-
-def test_alpha_is_a_line_in_images_shown(growing, pictures):
-    model, alphas = growing(), []
 
     def note(epoch, logs):
         networks = (model.generator, model.discriminator, model.average.network)
         alphas.append([float(ops.convert_to_numpy(network.fade.alpha.value)) for network in networks])
 
-    model.fit(pictures, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=note)], **SILENT)
+    callbacks = [watch, keras.callbacks.LambdaCallback(on_epoch_end=note)]
+    history = model.fit(Stored(), callbacks=callbacks, **SILENT)
+    return types.SimpleNamespace(model=model, watch=watch, calls=calls, alphas=alphas, history=history)
+
+
+def test_one_fit_passes_all_phases(trained):
+    epochs = [(0, 4, False), (1, 8, True), (2, 8, True), (3, 8, False)]
+    assert trained.watch.seen == ["begin", *epochs, "end"]
+    assert trained.watch.steps == [2, 2, 2, 2]
+    assert trained.history.epoch == [0, 1, 2, 3]
+    assert all(np.isfinite(trained.history.history["discriminator_loss"]))
+    assert trained.model.images_shown() == 32
+    assert int(ops.convert_to_numpy(trained.model.optimizer.iterations.value)) == 8
+
+
+def test_each_phase_is_compiled_once_with_its_own_shapes(trained):
+    phases = [(4, False, (4, 4)), (8, True, (8, 8)), (8, False, (8, 8))]
+    if keras.backend.backend() == "torch":  # eager: the step runs every time
+        assert trained.calls == [phases[0]] * 2 + [phases[1]] * 4 + [phases[2]] * 2
+    else:
+        assert trained.calls == phases
+
+
+def test_alpha_is_a_line_in_images_shown(trained):
     # The fade of 16 images has steps at 0, 4, 8, 12; after it the old layers are gone.
-    assert alphas == [[1.0] * 3, [0.25] * 3, [0.75] * 3, [1.0] * 3]
+    assert trained.alphas == [[1.0] * 3, [0.25] * 3, [0.75] * 3, [1.0] * 3]
+
+
+@pytest.fixture(scope="module")
+def interrupted(growing, tmp_path_factory):
+    """Folder with the checkpoints of a training that stopped in the middle of an epoch of its fade."""
+    folder, half = tmp_path_factory.mktemp("interrupted"), growing()
+    backup = keras.callbacks.BackupAndRestore(folder / "backup", save_freq=1, delete_checkpoint=False)
+    with pytest.raises(StopError):
+        half.fit(
+            Stored(), callbacks=[Checkpoint(folder / "run", every_steps=1), backup, StopAt(1, 1)], **SILENT
+        )
+    return folder
+
+
+def test_a_run_resumes_exactly_within_a_fade(trained, interrupted, growing):
+    rest, data = growing(seed=9), Stored()
+    checkpoint = Checkpoint(interrupted / "run")
+    state = checkpoint.restore(rest)
+    assert (state.epoch, state.batch) == (1, 1)
+    assert (rest.phase.side, rest.phase.fading, rest.images_shown()) == (8, True, 12)
+    part = {"initial_epoch": 1, "epochs": 2, "callbacks": [checkpoint], **SILENT}
+    found = rest.fit(Rest(data, 1), **part).history
+    # The mean over the epoch includes the batches before the stop.
+    assert {name: [column[1]] for name, column in trained.history.history.items()} == found
+    rest.fit(data, callbacks=[checkpoint], initial_epoch=2, epochs=4, **SILENT)
+    assert difference(trained.model, rest) == 0.0
+
+
+def test_backup_and_restore_is_exact_within_a_fade(trained, interrupted, growing):
+    rest = growing(seed=9)
+    backup = keras.callbacks.BackupAndRestore(interrupted / "backup", save_freq=1, delete_checkpoint=False)
+    assert rest.fit(Stored(), callbacks=[backup], **SILENT).epoch == [1, 2, 3]
+    assert difference(trained.model, rest) == 0.0
+    # After its schedule the training goes on at the last side.
+    rest.fit(Stored(), epochs=5, initial_epoch=4, **SILENT)
+    assert (rest.images_shown(), rest.phase.side) == (40, 8)
 
 
 def test_a_fade_begins_at_the_old_images_and_ends_without_them(growing):
@@ -222,6 +231,7 @@ def test_growing_keeps_the_weights_and_renews_the_optimizers(growing, pictures):
     assert int(ops.convert_to_numpy(model.optimizer.iterations.value)) == 2
 
 
+@pytest.mark.once
 def test_epochs_of_different_lengths_have_their_progress(growing, pictures, capsys):
     model = growing(batch_size={4: 4, 8: 2})
     model.fit(pictures, callbacks=[Progress(epochs=4, steps_per_epoch=77, every_seconds=0)], **SILENT)
