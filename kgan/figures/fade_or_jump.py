@@ -1,7 +1,6 @@
 """What the layers that are there feel when a side is added: blended in slowly, or all at once."""
 
 import dataclasses
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +13,6 @@ from kgan.metrics import sliced_wasserstein
 from kgan.models import PGGAN
 from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
 
-_WIDTHS: dict[str, Any] = {"fmap_base": 256, "fmap_max": 32}
 _BATCH = 16
 
 
@@ -57,7 +55,9 @@ class _Watched(PGGAN):
         super().apply_gradients(player, gradients)
 
 
-def draw_fade_or_jump(path, data, *, start=8, before=8000, fade=4000, after=4000, interval=400, seed=0):
+def draw_fade_or_jump(
+    path, data, *, start=8, before=8000, fade=4000, after=4000, interval=400, width=32, seed=0
+):
     """Trains two models that differ in one thing: whether the next side fades in or is there at once.
 
     Same weights, noise, images and budget. Of each update the norm of the gradient of those layers is
@@ -71,6 +71,7 @@ def draw_fade_or_jump(path, data, *, start=8, before=8000, fade=4000, after=4000
         fade: images of the fade.
         after: images shown after it.
         interval: images between two points of the curves.
+        width: maps of the layers of the smaller side, >= 1.
         seed: int >= 0, draws weights and noise.
 
     Returns:
@@ -86,7 +87,7 @@ def draw_fade_or_jump(path, data, *, start=8, before=8000, fade=4000, after=4000
 
     >>> import pathlib, tempfile
     >>> images = np.random.default_rng(0).uniform(-1, 1, (64, 16, 16, 1)).astype("float32")
-    >>> sizes = {"before": 32, "fade": 32, "after": 16, "interval": 16}
+    >>> sizes = {"before": 32, "fade": 32, "after": 16, "interval": 16, "width": 2}
     >>> drawn = draw_fade_or_jump(pathlib.Path(tempfile.mkdtemp()) / "shock.png", images, **sizes)
     >>> drawn.switch, drawn.images.tolist(), sorted(drawn.shocks)
     (32, [16, 32, 48, 64, 80], ['fade', 'jump'])
@@ -113,18 +114,19 @@ def draw_fade_or_jump(path, data, *, start=8, before=8000, fade=4000, after=4000
             batch_size=_BATCH,
             images_per_epoch=interval,
         )
-        norms[name], swd[name] = _train(schedule, data, seed)
+        norms[name], swd[name] = _train(schedule, data, width, seed)
     drawn = FadeOrJump(before, images, norms, _shocks(norms, before // interval, fade // interval), swd)
     canvas.save(_figure(drawn, fade), path)
     return drawn
 
 
-def _train(schedule, data, seed):
+def _train(schedule, data, width, seed):
     keras.utils.set_random_seed(seed)
     channels = (data.image_shape if hasattr(data, "image_shape") else data.shape)[-1]
+    sizes = {"fmap_base": 8 * width, "fmap_max": width}
     model = _Watched(
-        PGGANGenerator(schedule.resolution, channels, latent_dim=32, **_WIDTHS),
-        PGGANDiscriminator(schedule.resolution, channels, **_WIDTHS),
+        PGGANGenerator(schedule.resolution, channels, latent_dim=32, **sizes),
+        PGGANDiscriminator(schedule.resolution, channels, **sizes),
         schedule=schedule,
         average=MovingAverage(decay=0.99),
         seed=seed,
