@@ -32,7 +32,7 @@ class ImageStream:
 
     def __init__(self, data: Any, shuffle=True, seed=0):
         stored = all(hasattr(data, name) for name in ("uint8", "num_examples", "image_shape", "shuffle"))
-        if not stored and not (isinstance(data, np.ndarray) and data.ndim == 4 and len(data)):
+        if not stored and not _is_images(data):
             raise UsageError(
                 "a growing model takes kgan.data.load_images(...) or an array "
                 f"[n, height, width, channels], got {type(data).__name__}"
@@ -90,6 +90,10 @@ class StreamPart(keras.utils.PyDataset):
         if not 0 <= index < self.steps:
             raise IndexError(f"batch {index} of {self.steps}")
         return self.stream.batch(self.first + index * self.batch_size, self.batch_size, self.side)
+
+
+def _is_images(data):
+    return isinstance(data, np.ndarray) and data.ndim == 4 and len(data) > 0
 
 
 @functools.lru_cache(maxsize=4)
