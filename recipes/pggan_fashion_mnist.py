@@ -26,7 +26,7 @@ DATA = {
 class Config:
     """Settings."""
 
-    epochs: int = 18  # of images_per_epoch; the schedule has 18, and then goes on at the last side
+    epochs: int = 17  # the schedule has as many; more go on at the last side
     batch_size: int = 32
     seed: int = 0
     data: str | None = None  # hub id or local folder; none: the images that ship with kgan
@@ -34,7 +34,7 @@ class Config:
     image_size: int = 32  # side of the last images, a power of two
     stable_images: int = 20_000  # images shown at each side once it is complete
     fade_images: int = 20_000  # images during which a side is blended in; 0: it jumps
-    last_images: int = 60_000  # images shown at the last side once it is complete
+    last_images: int = 50_000  # images shown at the last side once it is complete
     images_per_epoch: int = 10_000
     fmap_max: int = 64  # greatest width
     fmap_base: int = 512  # over the side: about the width at large sides
