@@ -114,6 +114,7 @@ def _add_evaluate(entry):
     entry.add_argument("--seed", type=_seed, default=0, help="the same seed scores the same samples")
     entry.add_argument("--batch-size", type=_count, default=64, help="images at a time, default 64")
     entry.add_argument("--mirror", action="store_true", help="count each real image mirrored as well")
+    entry.add_argument("--upscale", action="store_true", help="enlarge real images below the samples' size")
     entry.add_argument("--truncation", type=float, metavar="PSI", help="for generators that can truncate")
     entry.add_argument("-o", "--output", metavar="FILE", help="default scores.json in the run")
     _add_source(entry)

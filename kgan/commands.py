@@ -142,8 +142,8 @@ def evaluate(args):
 
     metrics = chosen_metrics(args.metrics)
     network = open_network(args.extractor, args.size) if args.extractor else None
-    real = _real_images(args.data, args.split, source)
-    heldout = _real_images(args.data, args.heldout, source) if args.heldout else None
+    real = _real_images(args.data, args.split, source, args.upscale)
+    heldout = _real_images(args.data, args.heldout, source, args.upscale) if args.heldout else None
     with ProgressLine() as progress:
         results = measure(
             source,
@@ -168,13 +168,13 @@ def evaluate(args):
     print(path)
 
 
-def _real_images(data, split, source):
+def _real_images(data, split, source, upscale):
     """Real images of the size and channels that a generator makes, each once and in order."""
     from kgan.data import load_images
 
     height, width, channels = source.image_shape
-    size = (height, width)
-    return load_images(data, split, image_size=size, channels=channels, batch_size=1, shuffle=False)
+    shape = {"image_size": (height, width), "channels": channels, "upscale": upscale}
+    return load_images(data, split, **shape, batch_size=1, shuffle=False)
 
 
 def _labels(args, inputs, names) -> tuple[int, int | None, dict[str, Any]]:

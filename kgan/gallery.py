@@ -107,6 +107,23 @@ def _gaussian_modes(path, *, seeds: int = 5, epochs: int = 10, steps: int = 300)
     return [*mode_table.lines(runs), f"all runs: {folder / 'table.csv'}"]
 
 
+def _fade_or_jump(
+    path, *, data: str | None = None, before: int = 8000, fade: int = 4000, after: int = 4000, seed: int = 0
+):
+    from kgan.data import load_images
+    from kgan.figures import draw_fade_or_jump
+    from kgan.recipes import FASHION_MNIST_MINI
+
+    images = load_images(data or FASHION_MNIST_MINI, image_size=16, channels=1, seed=seed)
+    drawn = draw_fade_or_jump(path, images, before=before, fade=fade, after=after, seed=seed)
+    return [
+        f"{name}: largest gradient of old layers over that before, "
+        + ", ".join(f"{player} {shock:.1f}" for player, shock in drawn.shocks[name].items())
+        + f"; SWD at the end {drawn.swd[name]:.1f}"
+        for name in drawn.shocks
+    ]
+
+
 def _tell_run(run):
     print(
         f"{run.data} {run.game} seed {run.seed}: {run.covered} of {run.modes} modes, "
@@ -149,6 +166,13 @@ def _interpolation(path, source, *, pairs: int = 4, steps: int = 8, kind: str = 
     from kgan.figures import draw_interpolation
 
     draw_interpolation(path, source, pairs=pairs, steps=steps, kind=kind, seed=seed)
+    return []
+
+
+def _growth(path, source, *, side: int | None = None, seed: int = 0):
+    from kgan.figures import draw_growth
+
+    draw_growth(path, source, side=side, seed=seed)
     return []
 
 
@@ -275,6 +299,14 @@ FIGURES = {
     "compare_runs": Entry(
         "Samples and losses of several runs side by side: runs=FOLDER,FOLDER or a folder of runs.",
         _compare_runs,
+    ),
+    "fade_or_jump": Entry(
+        "What old layers feel when a side is added slowly or at once (trains 2 models).", _fade_or_jump
+    ),
+    "growth": Entry(
+        "One latent at every side of a growing generator, and the fade into one of them.",
+        _growth,
+        needs_run=True,
     ),
     "demo_samples": Entry("A sheet of samples.", _demo_samples, needs_run=True),
     "interpolation": Entry(

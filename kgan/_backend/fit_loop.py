@@ -20,7 +20,12 @@ class _InStep(keras.callbacks.Callback):
 class CPUFitLoop(_Model):
     """Mixin: `fit` without a thread for the logs when `logs_in_step()` says so."""
 
+    def loop_callbacks(self, callbacks):
+        """A list of callbacks, with what this mixin adds to them."""
+        callbacks = keras.tree.flatten(callbacks or [])
+        return [_InStep(), *callbacks] if self.logs_in_step() else callbacks
+
     def fit(self, *args, callbacks=None, **kwargs):
-        if self.logs_in_step() and not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = [_InStep(), *keras.tree.flatten(callbacks or [])]
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = self.loop_callbacks(callbacks)
         return super().fit(*args, callbacks=callbacks, **kwargs)

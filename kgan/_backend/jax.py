@@ -153,6 +153,11 @@ class TrainStep(_Model):
         else:
             super().__setattr__(name, value)
 
+    @staticmethod
+    def loop_callbacks(callbacks):
+        """A list of callbacks; on the other backends one is added to them."""
+        return keras.tree.flatten(callbacks or [])
+
     def train_step(self, state, data):
         groups = (
             self.trainable_variables,

@@ -1,6 +1,7 @@
 """A progress bar for the whole run, with the time left."""
 
 import atexit
+import itertools
 import sys
 import time
 from typing import Any
@@ -19,7 +20,8 @@ class Progress(keras.callbacks.Callback):
 
     Args:
         epochs: epochs of the whole run, default those of `fit`.
-        steps_per_epoch: steps of a whole epoch, default those of `fit`.
+        steps_per_epoch: steps of a whole epoch, default those of `fit`; a model whose epochs differ says so
+            by `steps_of_epoch`.
         every_seconds: seconds between updates, >= 0; default 0.5 on a terminal and 10 elsewhere.
         file: where to write, default `sys.stdout`.
 
@@ -43,6 +45,7 @@ class Progress(keras.callbacks.Callback):
         self.file = file
         self._bar: Any = None
         self._console: Any = None
+        self._begins = [0]
         self._origin: Any = None
         self._done = self._total = self._epoch = self._first = 0
         self._shown = float("-inf")
@@ -51,13 +54,14 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if self._console is None:
             self._start()
-        # A run that resumes within an epoch has a first fit that is shorter.
-        self._first = max(0, self._per_epoch - (self.params["steps"] or 0))
 
     def _start(self):
-        self._per_epoch = self.steps_per_epoch or self.params["steps"] or 0
+        same = self.steps_per_epoch or self.params["steps"] or 0
         self._epochs = self.epochs or self.params["epochs"]
-        self._total = self._per_epoch * self._epochs
+        steps = getattr(self.model, "steps_of_epoch", lambda epoch: same)
+        # Where each epoch begins, and where the last one ends.
+        self._begins = [0, *itertools.accumulate(steps(epoch) for epoch in range(self._epochs))]
+        self._total = self._begins[-1]
         self._console = Console(file=self.file or sys.stdout)
         if self.every_seconds is None:
             self.every_seconds = 0.5 if self._console.is_terminal else 10.0
@@ -76,9 +80,12 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
+        # A run that resumes within an epoch has a first epoch that is shorter.
+        whole = self._begins[epoch + 1] - self._begins[epoch]
+        self._first = max(0, whole - (self.params["steps"] or 0))
 
     def on_train_batch_begin(self, batch, logs=None):
-        self._done = self._epoch * self._per_epoch + self._first + batch
+        self._done = self._begins[self._epoch] + self._first + batch
         if batch and self._origin is None:
             self._origin = self._done, time.monotonic()
         if time.monotonic() - self._shown >= self.every_seconds:
@@ -88,7 +95,7 @@ class Progress(keras.callbacks.Callback):
             self._show()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._done, self._first = (epoch + 1) * self._per_epoch, 0
+        self._done = self._begins[epoch + 1]
         self._read(logs or {})
         if self._done == self._total or time.monotonic() - self._shown >= self.every_seconds:
             self._show()

@@ -190,16 +190,8 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         self.loss_function = loss
         self.penalties = list(penalties)
         self._check_penalties()
-        networks = self.players()
-        partition = {
-            player: [weight for network in group for weight in network.trainable_weights]
-            for player, group in networks.items()
-        }
-        # Found once: walking the layers for their losses in each step costs more than a small network.
-        self._regularized = {
-            player: [(weight.regularizer, weight) for weight in weights if weight.regularizer is not None]
-            for player, weights in partition.items()
-        }
+        networks, partition = self.players(), self.trained_variables()
+        self.find_regularized(partition)
         optimizer = self._player_optimizers(optimizer, partition)
         self._float16 = [p for p, group in networks.items() if any(_uses_float16(n) for n in group)]
         super().compile(optimizer=optimizer, auto_scale_loss=False, **kwargs)
@@ -208,6 +200,25 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
             penalty.build(self)
         names = [f"{player}_loss" for player in partition] + [penalty.name for penalty in self.penalties]
         self.logs = LogMeans([*names, *self.extra_logs])
+
+    def trained_variables(self):
+        """Dict from each player's name to the list of variables that its updates move."""
+        return {
+            player: [weight for network in group for weight in network.trainable_weights]
+            for player, group in self.players().items()
+        }
+
+    def find_regularized(self, partition):
+        """Lists the regularized variables.
+
+        Args:
+            partition: what `trained_variables` returns.
+        """
+        # Once: walking the layers for their losses in each step costs more than a small network.
+        self._regularized = {
+            player: [(weight.regularizer, weight) for weight in weights if weight.regularizer is not None]
+            for player, weights in partition.items()
+        }
 
     def _check_compile(self, options):
         if keras.backend.backend() != "torch":

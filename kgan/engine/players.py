@@ -75,6 +75,23 @@ class PlayerOptimizers(keras.optimizers.Optimizer):
                 optimizer.build(self.partition[player])
             super().build(variables)
 
+    def restart(self, partition):
+        """Replaces each player's optimizer by a fresh one with the same settings, for other variables.
+
+        `iterations` goes on.
+
+        Args:
+            partition: dict from each player's name to its list of trainable variables.
+        """
+        configs = {
+            player: keras.saving.serialize_keras_object(optimizer)
+            for player, optimizer in self.players.items()
+        }
+        self._set_players({p: keras.saving.deserialize_keras_object(c) for p, c in configs.items()})
+        self.partition = types.MappingProxyType(dict(partition))
+        self.built = False
+        self.build([variable for variables in partition.values() for variable in variables])
+
     @property
     def variables(self):
         own = list(self._variables)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kgan.figures.compare_runs import draw_compare_runs
     from kgan.figures.decision_boundary import draw_decision_boundary
+    from kgan.figures.fade_or_jump import draw_fade_or_jump
+    from kgan.figures.growth import draw_growth
     from kgan.figures.instances import draw_instances
     from kgan.figures.interpolation import draw_interpolation
     from kgan.figures.loss_curves import draw_loss_curves
@@ -19,6 +21,8 @@ _FIGURES = {
     "draw_compare_runs": "compare_runs",
     "draw_decision_boundary": "decision_boundary",
     "draw_instances": "instances",
+    "draw_fade_or_jump": "fade_or_jump",
+    "draw_growth": "growth",
     "draw_interpolation": "interpolation",
     "draw_loss_curves": "loss_curves",
     "draw_mode_scatter": "mode_scatter",
@@ -31,6 +35,8 @@ _FIGURES = {
 __all__ = [
     "draw_compare_runs",
     "draw_decision_boundary",
+    "draw_fade_or_jump",
+    "draw_growth",
     "draw_instances",
     "draw_interpolation",
     "draw_loss_curves",

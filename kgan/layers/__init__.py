@@ -1,18 +1,24 @@
 """Layers and initializers of the systems; each behaves alike on every backend."""
 
+from kgan.layers.bias import Bias
+from kgan.layers.blur import Blur
 from kgan.layers.concat_condition import ConcatCondition
 from kgan.layers.conditional_batch_norm import ConditionalBatchNormalization
 from kgan.layers.contrast import GlobalContrastNormalization
 from kgan.layers.conv import Conv2D
 from kgan.layers.conv_transpose import Conv2DTranspose
 from kgan.layers.dropout import Dropout
+from kgan.layers.equalized import EqualizedConv2D, EqualizedDense
+from kgan.layers.fade import Fade
 from kgan.layers.gaussian_noise import GaussianNoise
 from kgan.layers.image_pool import ImagePool
 from kgan.layers.instance_norm import InstanceNormalization
 from kgan.layers.masks import MASK_KINDS, Complete, random_masks
 from kgan.layers.maxout import MaxoutConv2D, MaxoutDense
 from kgan.layers.minibatch_discrimination import MinibatchDiscrimination
+from kgan.layers.minibatch_stddev import MinibatchStdDev
 from kgan.layers.one_hot import OneHot
+from kgan.layers.pixel_norm import PixelNormalization
 from kgan.layers.prior import sample_prior
 from kgan.layers.projection import Projection
 from kgan.layers.reflection_pad import ReflectionPadding2D
@@ -31,6 +37,8 @@ from kgan.layers.weight_norm import (
 
 __all__ = [
     "MASK_KINDS",
+    "Bias",
+    "Blur",
     "Complete",
     "ConcatCondition",
     "ConditionalBatchNormalization",
@@ -38,6 +46,9 @@ __all__ = [
     "Conv2DTranspose",
     "Downsample2D",
     "Dropout",
+    "EqualizedConv2D",
+    "EqualizedDense",
+    "Fade",
     "GaussianNoise",
     "GlobalContrastNormalization",
     "ImagePool",
@@ -45,7 +56,9 @@ __all__ = [
     "MaxoutConv2D",
     "MaxoutDense",
     "MinibatchDiscrimination",
+    "MinibatchStdDev",
     "OneHot",
+    "PixelNormalization",
     "Projection",
     "ReflectionPadding2D",
     "SelfAttention2D",

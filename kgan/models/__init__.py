@@ -5,6 +5,7 @@ from kgan.models.dcgan import DCGAN
 from kgan.models.gan import GAN
 from kgan.models.instance_conditioned_gan import InstanceConditionedGAN
 from kgan.models.lsgan import LSGAN
+from kgan.models.pggan import PGGAN
 from kgan.models.semi_supervised_gan import SemiSupervisedGAN
 
-__all__ = ["DCGAN", "GAN", "LSGAN", "ConditionalGAN", "InstanceConditionedGAN", "SemiSupervisedGAN"]
+__all__ = ["DCGAN", "GAN", "LSGAN", "PGGAN", "ConditionalGAN", "InstanceConditionedGAN", "SemiSupervisedGAN"]

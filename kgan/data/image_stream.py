@@ -1,0 +1,101 @@
+"""Images in an endless order of shuffled passes, averaged down to the size that is asked for."""
+
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+
+from kgan.errors import UsageError
+
+
+class ImageStream:
+    """The images of a data set by their number in the order of training.
+
+    Number k is image k % n of pass k // n; each pass has an order of its own, which depends on the seed and
+    the pass alone.
+
+    Args:
+        data: what `kgan.data.load_images` returns, or a float array `[n, height, width, channels]`.
+        shuffle: whether the passes over an array are shuffled; `Images` say so themselves.
+        seed: int of at least 0 that the orders of an array depend on.
+
+    Raises:
+        UsageError: anything else.
+
+    Example:
+
+    >>> stream = ImageStream(np.arange(32.0).reshape(2, 4, 4, 1), shuffle=False)
+    >>> [float(n) for n in stream.batch(first=1, count=2, side=1).ravel()]
+    [23.5, 7.5]
+    """
+
+    def __init__(self, data: Any, shuffle=True, seed=0):
+        stored = all(hasattr(data, name) for name in ("uint8", "num_examples", "image_shape", "shuffle"))
+        if not stored and not _is_images(data):
+            raise UsageError(
+                "a growing model takes kgan.data.load_images(...) or an array "
+                f"[n, height, width, channels], got {type(data).__name__}"
+            )
+        self._data, self._stored = data, stored
+        if not stored:
+            self.num_examples, *self.image_shape = np.shape(data)
+            self._shuffle, self._seed = bool(shuffle), int(seed)
+        else:
+            self.num_examples, self.image_shape = data.num_examples, tuple(data.image_shape)
+            self._shuffle, self._seed = bool(data.shuffle), int(data.seed)
+
+    def batch(self, first, count, side):
+        """Images `first` to `first + count - 1`, float32 `[count, side, side, channels]`."""
+        passes, places = np.divmod(np.arange(first, first + count), self.num_examples)
+        rows = places
+        if self._shuffle:
+            rows = np.concatenate(
+                [
+                    _order(self._seed, int(n), self.num_examples)[places[passes == n]]
+                    for n in np.unique(passes)
+                ]
+            )
+        images = self._data.uint8(rows) if self._stored else self._data[rows]
+        height, width, channels = self.image_shape
+        squares = images.reshape(count, side, height // side, side, width // side, channels)
+        images = squares.mean(axis=(2, 4), dtype=np.float32)
+        if self._stored:
+            images -= np.float32(127.5)
+            images *= np.float32(1 / 127.5)
+        return images
+
+
+class StreamPart(keras.utils.PyDataset):
+    """Some batches of a stream, as Keras reads them.
+
+    Args:
+        stream: an `ImageStream`.
+        first: number of the first image.
+        steps: batches, at least 1.
+        batch_size: images per batch.
+        side: pixels of the images.
+    """
+
+    def __init__(self, stream, first, steps, batch_size, side):
+        super().__init__()
+        self.stream, self.first, self.steps = stream, first, steps
+        self.batch_size, self.side = batch_size, side
+        self.image_shape = (side, side, stream.image_shape[-1])
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        if not 0 <= index < self.steps:
+            raise IndexError(f"batch {index} of {self.steps}")
+        return self.stream.batch(self.first + index * self.batch_size, self.batch_size, self.side)
+
+
+def _is_images(data):
+    return isinstance(data, np.ndarray) and data.ndim == 4 and len(data) > 0
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed, number, count):
+    return np.random.default_rng([seed, number]).permutation(count)

@@ -1,0 +1,170 @@
+"""What the layers that are there feel when a side is added: blended in slowly, or all at once."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from kgan.engine import GrowthSchedule, MovingAverage
+from kgan.errors import UsageError
+from kgan.figures import canvas
+from kgan.metrics import sliced_wasserstein
+from kgan.models import PGGAN
+from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
+
+_BATCH = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class FadeOrJump:
+    """The numbers of the figure.
+
+    Args:
+        switch: images shown before the side is added.
+        images: images shown at the end of each interval, `[intervals]`.
+        norms: dict from "fade" and "jump" to a dict from each player to the mean norm of the gradient of its
+            old layers in each interval, `[intervals]`.
+        shocks: dict from "fade" and "jump" to a dict from each player to the largest of these norms during
+            the fade, or the same images after the jump, over the mean of the intervals before the switch.
+        swd: dict from "fade" and "jump" to the sliced Wasserstein distance times 1000 of samples at the end.
+    """
+
+    switch: int
+    images: np.ndarray
+    norms: dict[str, dict[str, np.ndarray]]
+    shocks: dict[str, dict[str, float]]
+    swd: dict[str, float]
+
+
+class _Watched(PGGAN):
+    """Logs how long the gradients of the layers of the first side are."""
+
+    extra_logs = ("generator_old_norm", "discriminator_old_norm")
+
+    def apply_gradients(self, player, gradients):
+        network = self.players()[player][0]
+        old = {
+            id(weight)
+            for block in network.blocks[: network.sides.index(self.schedule.start) + 1]
+            for weight in block.trainable_weights
+        }
+        pairs = zip(self.optimizer.partition[player], gradients)
+        squares = [ops.sum(ops.square(gradient)) for weight, gradient in pairs if id(weight) in old]
+        self.logs.record({f"{player}_old_norm": ops.sqrt(sum(squares))}, self.optimizer.iterations)
+        super().apply_gradients(player, gradients)
+
+
+def draw_fade_or_jump(
+    path, data, *, start=8, before=8000, fade=4000, after=4000, interval=400, width=32, seed=0
+):
+    """Trains two models that differ in one thing: whether the next side fades in or is there at once.
+
+    Same weights, noise, images and budget. Of each update the norm of the gradient of those layers is
+    logged that had been trained before the switch, in G and in D.
+
+    Args:
+        path: the picture's file, `.png`; it appears whole or not at all.
+        data: images of side `2 * start`: `kgan.data.load_images(...)` or a float array `[n, s, s, c]`.
+        start: side before the switch, a power of two, at least 8.
+        before: images shown before the switch.
+        fade: images of the fade.
+        after: images shown after it.
+        interval: images between two points of the curves.
+        width: maps of the layers of the smaller side, >= 1.
+        seed: int >= 0, draws weights and noise.
+
+    Returns:
+        `FadeOrJump`, the numbers drawn.
+
+    Raises:
+        UsageError: an argument breaks its rule.
+
+    Reference: Karras et al., Progressive Growing of GANs for Improved Quality, Stability, and Variation,
+    2017, figure 2: the fade "avoids sudden shocks to the already well-trained, smaller-resolution layers".
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> images = np.random.default_rng(0).uniform(-1, 1, (64, 16, 16, 1)).astype("float32")
+    >>> sizes = {"before": 32, "fade": 32, "after": 16, "interval": 16, "width": 2}
+    >>> drawn = draw_fade_or_jump(pathlib.Path(tempfile.mkdtemp()) / "shock.png", images, **sizes)
+    >>> drawn.switch, drawn.images.tolist(), sorted(drawn.shocks)
+    (32, [16, 32, 48, 64, 80], ['fade', 'jump'])
+    """
+    canvas.check_png(path)
+    if start < 8:
+        raise UsageError(f"start must be at least 8, got {start}")
+    counts = {"before": before, "fade": fade, "after": after}
+    for name, value in counts.items():
+        if value < interval or value % interval:
+            raise UsageError(f"{name} must be a multiple of interval {interval}, got {value}")
+    if interval % _BATCH:
+        raise UsageError(f"interval must be a multiple of {_BATCH}, the batch size, got {interval}")
+    total = sum(counts.values())
+    images = np.arange(interval, total + 1, interval)
+    norms, swd = {}, {}
+    for name, length in (("fade", fade), ("jump", 0)):
+        schedule = GrowthSchedule(
+            2 * start,
+            start=start,
+            stable_images=before,
+            fade_images=length,
+            total_images=total,
+            batch_size=_BATCH,
+            images_per_epoch=interval,
+        )
+        norms[name], swd[name] = _train(schedule, data, width, seed)
+    drawn = FadeOrJump(before, images, norms, _shocks(norms, before // interval, fade // interval), swd)
+    canvas.save(_figure(drawn, fade), path)
+    return drawn
+
+
+def _train(schedule, data, width, seed):
+    keras.utils.set_random_seed(seed)
+    channels = (data.image_shape if hasattr(data, "image_shape") else data.shape)[-1]
+    sizes = {"fmap_base": 8 * width, "fmap_max": width}
+    model = _Watched(
+        PGGANGenerator(schedule.resolution, channels, latent_dim=32, **sizes),
+        PGGANDiscriminator(schedule.resolution, channels, **sizes),
+        schedule=schedule,
+        average=MovingAverage(decay=0.99),
+        seed=seed,
+    )
+    model.compile()
+    history = model.fit(data, verbose=0).history
+    norms = {player: np.array(history[f"{player}_old_norm"]) for player in model.players()}
+    return norms, _distance(model, data, seed)
+
+
+def _distance(model, data, seed):
+    if hasattr(data, "uint8"):
+        real = data.uint8(range(min(data.num_examples, 1000)))
+    else:
+        real = np.clip(data[:1000] * 127.5 + 128, 0, 255).astype("uint8")
+    return sliced_wasserstein(real, model.sample(len(real), seed=seed), seed=seed)["swd"].value
+
+
+def _shocks(norms, switch, length):
+    return {
+        name: {
+            player: float(values[switch : switch + length].max() / values[:switch].mean())
+            for player, values in curves.items()
+        }
+        for name, curves in norms.items()
+    }
+
+
+def _figure(drawn, fade):
+    figure = canvas.blank(9.0, 3.8)
+    for axes, player in zip(figure.subplots(1, 2), ("generator", "discriminator")):
+        for name, color in (("fade", canvas.CRITIC), ("jump", canvas.FAR)):
+            label = f"{name}: x {drawn.shocks[name][player]:.1f}"
+            axes.plot(drawn.images, drawn.norms[name][player], color=color, lw=2, label=label)
+        axes.axvspan(drawn.switch, drawn.switch + fade, color="#dddddd", alpha=0.6, lw=0)
+        axes.set(yscale="log", xlabel="images shown", title=f"old layers of the {player}")
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.25)
+        axes.margins(x=0)
+    figure.axes[0].set_ylabel("norm of their gradient")
+    return figure

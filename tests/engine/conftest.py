@@ -1,0 +1,32 @@
+import keras
+import numpy as np
+import pytest
+
+from kgan.engine import GrowthSchedule, MovingAverage
+from kgan.models import PGGAN
+from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
+
+
+@pytest.fixture(scope="session")
+def growing():
+    """`growing(seed, ...)`: the smallest compiled PGGAN from 4 to 8 pixels, at the start of its schedule."""
+
+    def make(seed=0, compiled=True, **schedule):
+        keras.utils.set_random_seed(seed)
+        settings = {"stable_images": 8, "fade_images": 16, "images_per_epoch": 8, "batch_size": 4, **schedule}
+        model = PGGAN(
+            PGGANGenerator(8, 1, fmap_base=16, fmap_max=4, latent_dim=3),
+            PGGANDiscriminator(8, 1, fmap_base=16, fmap_max=4, group_size=2),
+            schedule=GrowthSchedule(8, **settings),
+            average=MovingAverage(decay=0.5),
+        )
+        if compiled:
+            model.compile()
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    return np.random.default_rng(1).uniform(-1, 1, (10, 8, 8, 1)).astype("float32")

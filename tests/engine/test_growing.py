@@ -1,0 +1,304 @@
+"""Growth within one `fit`: phases, compilations, exact resumption, and what a fade is at its ends."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kgan import _backend
+from kgan.callbacks import Checkpoint, Progress
+from kgan.contract import difference
+from kgan.data.image_stream import ImageStream
+from kgan.engine import GrowthSchedule
+from kgan.errors import CheckpointError, UsageError
+from kgan.layers import Fade
+from kgan.models import PGGAN
+from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
+from kgan.run import Rest
+
+SILENT = {"verbose": 0, "shuffle": False}
+
+
+class StopError(Exception):
+    """Ends a fit from within."""
+
+
+class StopAt(keras.callbacks.Callback):
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.place, self.epoch = (epoch, batch), 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == self.place:
+            raise StopError
+
+
+class Watch(keras.callbacks.Callback):
+    """What Keras tells callbacks of a training that is made of many fits."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.steps = [], []
+
+    def on_train_begin(self, logs=None):
+        self.seen.append("begin")
+
+    def on_train_end(self, logs=None):
+        self.seen.append("end")
+
+    def on_epoch_end(self, epoch, logs=None):
+        phase = self.model.phase
+        self.seen.append((epoch, phase.side, phase.fading))
+        self.steps.append(self.params["steps"])
+
+
+class Stored(keras.utils.PyDataset):
+    """Some images with the interface of `kgan.data.Images`."""
+
+    def __init__(self):
+        super().__init__()
+        self.images = np.random.default_rng(1).integers(0, 256, (10, 8, 8, 1)).astype("uint8")
+        self.num_examples, self.image_shape = 10, (8, 8, 1)
+        self.shuffle, self.seed = True, 4
+
+    def uint8(self, rows):
+        return self.images[rows]
+
+    def __len__(self):
+        return 2
+
+
+def count_steps(model):
+    """The sides of the batches of each call of the step's Python: each compilation makes one."""
+    calls, original = [], model.adversarial_step
+
+    def step(batch):
+        calls.append((model.phase.side, model.phase.fading, tuple(batch.shape[1:3])))
+        original(batch)
+
+    model.adversarial_step = step
+    return calls
+
+
+def values(layer):
+    return [np.array(ops.convert_to_numpy(weight.value)) for weight in layer.weights]
+
+
+@pytest.fixture(scope="module")
+def trained(growing):
+    """One model trained through all phases, and what was seen of it."""
+    model, watch, alphas = growing(), Watch(), []
+    calls = count_steps(model)
+
+    def note(epoch, logs):
+        networks = (model.generator, model.discriminator, model.average.network)
+        alphas.append([float(ops.convert_to_numpy(network.fade.alpha.value)) for network in networks])
+
+    callbacks = [watch, keras.callbacks.LambdaCallback(on_epoch_end=note)]
+    history = model.fit(Stored(), callbacks=callbacks, **SILENT)
+    return types.SimpleNamespace(model=model, watch=watch, calls=calls, alphas=alphas, history=history)
+
+
+def test_one_fit_passes_all_phases(trained):
+    epochs = [(0, 4, False), (1, 8, True), (2, 8, True), (3, 8, False)]
+    assert trained.watch.seen == ["begin", *epochs, "end"]
+    assert trained.watch.steps == [2, 2, 2, 2]
+    assert trained.history.epoch == [0, 1, 2, 3]
+    assert all(np.isfinite(trained.history.history["discriminator_loss"]))
+    assert trained.model.images_shown() == 32
+    assert int(ops.convert_to_numpy(trained.model.optimizer.iterations.value)) == 8
+
+
+def test_each_phase_is_compiled_once_with_its_own_shapes(trained):
+    phases = [(4, False, (4, 4)), (8, True, (8, 8)), (8, False, (8, 8))]
+    if keras.backend.backend() == "torch":  # eager: the step runs every time
+        assert trained.calls == [phases[0]] * 2 + [phases[1]] * 4 + [phases[2]] * 2
+    else:
+        assert trained.calls == phases
+
+
+def test_alpha_is_a_line_in_images_shown(trained):
+    # The fade of 16 images has steps at 0, 4, 8, 12; after it the old layers are gone.
+    assert trained.alphas == [[1.0] * 3, [0.25] * 3, [0.75] * 3, [1.0] * 3]
+
+
+@pytest.fixture(scope="module")
+def interrupted(growing, tmp_path_factory):
+    """Folder with the checkpoints of a training that stopped in the middle of an epoch of its fade."""
+    folder, half = tmp_path_factory.mktemp("interrupted"), growing()
+    backup = keras.callbacks.BackupAndRestore(folder / "backup", save_freq=1, delete_checkpoint=False)
+    with pytest.raises(StopError):
+        half.fit(
+            Stored(), callbacks=[Checkpoint(folder / "run", every_steps=1), backup, StopAt(1, 1)], **SILENT
+        )
+    return folder
+
+
+def test_a_run_resumes_exactly_within_a_fade(trained, interrupted, growing):
+    rest, data = growing(seed=9), Stored()
+    checkpoint = Checkpoint(interrupted / "run")
+    state = checkpoint.restore(rest)
+    assert (state.epoch, state.batch) == (1, 1)
+    assert (rest.phase.side, rest.phase.fading, rest.images_shown()) == (8, True, 12)
+    part = {"initial_epoch": 1, "epochs": 2, "callbacks": [checkpoint], **SILENT}
+    found = rest.fit(Rest(data, 1), **part).history
+    # The mean over the epoch includes the batches before the stop.
+    assert {name: [column[1]] for name, column in trained.history.history.items()} == found
+    rest.fit(data, callbacks=[checkpoint], initial_epoch=2, epochs=4, **SILENT)
+    assert difference(trained.model, rest) == 0.0
+
+
+def test_backup_and_restore_is_exact_within_a_fade(trained, interrupted, growing):
+    rest = growing(seed=9)
+    backup = keras.callbacks.BackupAndRestore(interrupted / "backup", save_freq=1, delete_checkpoint=False)
+    assert rest.fit(Stored(), callbacks=[backup], **SILENT).epoch == [1, 2, 3]
+    assert difference(trained.model, rest) == 0.0
+    # After its schedule the training goes on at the last side.
+    rest.fit(Stored(), epochs=5, initial_epoch=4, **SILENT)
+    assert (rest.images_shown(), rest.phase.side) == (40, 8)
+
+
+def test_a_fade_begins_at_the_old_images_and_ends_without_them(growing):
+    model = growing()
+    z = np.random.default_rng(3).normal(size=(4, 3)).astype("float32")
+    before = ops.convert_to_numpy(model.generator.at(4)(z))
+    images = np.random.default_rng(4).normal(size=(4, 8, 8, 1)).astype("float32")
+    small = images.reshape(4, 4, 2, 4, 2, 1).mean(axis=(2, 4))
+    score = ops.convert_to_numpy(model.discriminator.at(4)(small))
+    model.begin(1)
+    doubled = before.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(ops.convert_to_numpy(model.part(model.generator)(z)), doubled)
+    found = ops.convert_to_numpy(model.part(model.discriminator)(images))
+    np.testing.assert_allclose(found, score, rtol=1e-6, atol=1e-6)
+    reals = ops.convert_to_numpy(model.reals(ops.convert_to_tensor(images)))
+    np.testing.assert_allclose(reals, small.repeat(2, axis=1).repeat(2, axis=2), rtol=1e-6, atol=1e-6)
+    # At alpha 1 the old colours have no influence and no gradient.
+    model.begin(1, shown=16)
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(model.part(model.generator)(z)), ops.convert_to_numpy(model.generator.at(8)(z))
+    )
+    np.testing.assert_array_equal(ops.convert_to_numpy(model.reals(ops.convert_to_tensor(images))), images)
+    old = model.generator.to_rgb[0].trainable_weights
+
+    def loss():
+        total = ops.sum(ops.square(model.part(model.generator)(ops.convert_to_tensor(z))))
+        return total, total
+
+    for gradient in _backend.value_and_grad(loss, old)[1]:
+        assert not np.any(ops.convert_to_numpy(gradient))
+    # The next phase has neither these layers nor the blend.
+    model.begin(2)
+    trained = {id(weight) for weights in model.trained_variables().values() for weight in weights}
+    assert not any(id(weight) in trained for weight in old)
+    for network in (model.generator, model.discriminator):
+        assert not any(isinstance(layer, Fade) for layer in model.part(network).layers)
+
+
+def test_what_is_sampled_and_exported_has_lost_the_old_layers(growing):
+    model = growing(compiled=False)
+    assert model.sample(2, seed=0).shape == (2, 4, 4, 1)
+    model.begin(1, shown=8)
+    assert any(isinstance(layer, Fade) for layer in model.sampling_network().layers)
+    assert model.sampling_network() is model.sampling_network()
+    for place in ((1, 16), (2, 0)):  # a fade that is complete, and what follows
+        model.begin(*place)
+        network = model.sampling_network()
+        assert [layer.name for layer in network.layers] == ["z", "block_4", "block_8", "to_rgb_8"]
+        assert model.sample(2, seed=0).shape == (2, *model.image_shape) == (2, 8, 8, 1)
+
+
+def test_growing_keeps_the_weights_and_renews_the_optimizers(growing, pictures):
+    model = growing(learning_rate={4: 1e-3, 8: 2e-3})
+    model.fit(pictures, epochs=1, **SILENT)
+    old = dict(model.optimizer.players)
+    before = values(model)
+    model.begin(1)
+    same = [np.array_equal(a, b) for a, b in zip(before, values(model), strict=True)]
+    # Only the place in the schedule and the three alphas have changed.
+    names = {weight.name for weight, equal in zip(model.weights, same) if not equal}
+    assert names == {"phase", "shown", "alpha"}
+    for player, optimizer in model.optimizer.players.items():
+        assert optimizer is not old[player]
+        assert float(ops.convert_to_numpy(optimizer.iterations.value)) == 0.0
+        assert float(optimizer.learning_rate) == pytest.approx(2e-3)
+        assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.0, 0.99, 1e-8)
+        assert len(optimizer._trainable_variables) == len(model.trained_variables()[player])
+    assert int(ops.convert_to_numpy(model.optimizer.iterations.value)) == 2
+
+
+@pytest.mark.once
+def test_epochs_of_different_lengths_have_their_progress(growing, pictures, capsys):
+    model = growing(batch_size={4: 4, 8: 2})
+    model.fit(pictures, callbacks=[Progress(epochs=4, steps_per_epoch=77, every_seconds=0)], **SILENT)
+    lines = capsys.readouterr().out.splitlines()
+    assert "epoch 1/4, step 2/14, 14 %" in lines[2]
+    assert "epoch 4/4, step 14/14, 100 %" in lines[-1]
+
+
+@pytest.mark.once
+def test_stream_is_a_function_of_the_image_number(pictures):
+    stream = ImageStream(pictures, shuffle=True, seed=5)
+    both = stream.batch(0, 20, 8)
+    for part in (both[:10], both[10:]):  # each pass has every image once
+        rows = [int(np.flatnonzero((pictures == image).all(axis=(1, 2, 3)))[0]) for image in part]
+        assert sorted(rows) == list(range(10))
+    assert not np.array_equal(both[:10], both[10:])
+    np.testing.assert_array_equal(stream.batch(7, 6, 8), both[7:13])
+    small = both[3:5].reshape(2, 4, 2, 4, 2, 1).mean(axis=(2, 4))
+    np.testing.assert_allclose(stream.batch(3, 2, 4), small, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.once
+def test_another_schedule_is_refused(growing, pictures, tmp_path):
+    model = growing()
+    model.fit(pictures, epochs=1, **SILENT)
+    model.save_weights(tmp_path / "model.weights.h5")
+    with pytest.raises(ValueError, match="saved training, fade_images 16, got 24"):
+        growing(fade_images=24).load_weights(tmp_path / "model.weights.h5")
+    keeper = Checkpoint(tmp_path / "run")
+    keeper.set_model(model)
+    keeper.save()
+    with pytest.raises(CheckpointError, match="saved training, fade_images 16, got 24"):
+        Checkpoint(tmp_path / "run").restore(growing(fade_images=24))
+
+
+@pytest.mark.once
+def test_bad_input(growing, pictures):
+    model = growing()
+    for shape, given in (((2, 4, 4, 1), "4x4x1"), ((2, 8, 8, 3), "8x8x3"), ((2, 16, 16, 1), "16x16x1")):
+        with pytest.raises(UsageError, match=f"must be 8x8x1, where the schedule ends, got {given}"):
+            model.fit(np.zeros(shape, "float32"), **SILENT)
+    with pytest.raises(UsageError, match="batch_size must be that of the schedule, 4 at 4x4, got 8"):
+        model.fit(pictures, batch_size=8, **SILENT)
+    with pytest.raises(UsageError, match=r"takes kgan.data.load_images\(...\) or an array .*, got list"):
+        model.fit([pictures], **SILENT)
+    model = growing(compiled=False, learning_rate=1e-3)
+    adam = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9))
+    with pytest.raises(UsageError, match="must have a plain learning rate, as the growth schedule sets it"):
+        model.compile(optimizer=adam)
+
+
+@pytest.mark.once
+def test_networks_and_schedule_must_fit():
+    def pggan(schedule=8, judged=8, channels=1, batch_size=4):
+        return PGGAN(
+            PGGANGenerator(8, 1, fmap_max=2, latent_dim=2),
+            PGGANDiscriminator(judged, channels, fmap_max=2),
+            schedule=GrowthSchedule(schedule, batch_size=batch_size),
+        )
+
+    with pytest.raises(UsageError, match="schedule must reach 8x8, as the discriminator does, got 4x4"):
+        pggan(schedule=4)
+    with pytest.raises(UsageError, match="schedule must reach 16x16, as the discriminator does, got 8x8"):
+        pggan(judged=16)
+    with pytest.raises(UsageError, match="generator makes 1 channels, but the discriminator takes 3"):
+        pggan(channels=3)
+    with pytest.raises(UsageError, match=r"batch_size must be a multiple of 4, .* or smaller, got 6"):
+        pggan(batch_size={4: 4, 8: 6})
+    with pytest.raises(UsageError, match="resolution must be a power of two from 4 to 1024, got 48"):
+        PGGANGenerator(48)
