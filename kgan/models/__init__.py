@@ -1,10 +1,19 @@
 """The systems: one file each."""
 
 from kgan.models.conditional_gan import ConditionalGAN
+from kgan.models.cyclegan import CycleGAN
 from kgan.models.dcgan import DCGAN
 from kgan.models.gan import GAN
 from kgan.models.instance_conditioned_gan import InstanceConditionedGAN
 from kgan.models.lsgan import LSGAN
 from kgan.models.semi_supervised_gan import SemiSupervisedGAN
 
-__all__ = ["DCGAN", "GAN", "LSGAN", "ConditionalGAN", "InstanceConditionedGAN", "SemiSupervisedGAN"]
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "LSGAN",
+    "ConditionalGAN",
+    "CycleGAN",
+    "InstanceConditionedGAN",
+    "SemiSupervisedGAN",
+]
