@@ -32,7 +32,7 @@ def finish(model, *, data_range, image_shape, float_output=False, weights=None):
     fold(graph)
     rewrite_small_maps(graph, model.opset_import)
     layout = _quantize(graph, data_range, image_shape, float_output)
-    shape = ["batch", *image_shape]
+    shape = _named_sides(image_shape)
     outputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, shape)]
     if float_output:
         outputs.append(helper.make_tensor_value_info(FLOAT_TENSOR, TensorProto.FLOAT, shape))
@@ -162,8 +162,14 @@ class Graph:
 
 def _with_batch(value):
     tensor = value.type.tensor_type
-    shape = [dim.dim_value for dim in tensor.shape.dim[1:]]
-    return helper.make_tensor_value_info(value.name, tensor.elem_type, ["batch", *shape])
+    shape = [dim.dim_value or None for dim in tensor.shape.dim[1:]]
+    return helper.make_tensor_value_info(value.name, tensor.elem_type, _named_sides(shape))
+
+
+def _named_sides(shape):
+    """A shape without the batch axis as the graph states it: free sides are called height and width."""
+    free = ("height", "width", "channels") if len(shape) == 3 else [f"side_{i}" for i in range(len(shape))]
+    return ["batch", *(name if side is None else side for name, side in zip(free, shape))]
 
 
 def _quantize(graph, data_range, image_shape, float_output):

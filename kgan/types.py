@@ -93,26 +93,44 @@ def to_uint8(images, data_range=(-1.0, 1.0)):
     return np.clip(images * scale + (0.5 - low * scale), 0.0, 255.0).astype(np.uint8)
 
 
-def check_pictures(images, shape, multiple=None):
+@dataclasses.dataclass(frozen=True)
+class Sides:
+    """Which heights and widths a network that translates images can take.
+
+    Args:
+        multiple: what both must be multiples of, >= 1.
+        least: the smallest of them, a multiple of `multiple`.
+    """
+
+    multiple: int
+    least: int
+
+
+def check_pictures(images, shape, sides=None):
     """Raises unless an array is a batch of pictures that a translating network takes.
 
     Args:
         images: an array.
         shape: (height, width, channels); None for a side of any length.
-        multiple: what the free sides must be multiples of, or `None`.
+        sides: `Sides` of the free ones, or `None`.
 
     Raises:
         UsageError: another type or shape.
 
     Example:
-        >>> check_pictures(np.zeros((2, 8, 12, 3), np.uint8), (None, None, 3), 4)
+        >>> check_pictures(np.zeros((2, 8, 12, 3), np.uint8), (None, None, 3), Sides(4, 8))
     """
     fits = images.ndim == 4 and all(want in (None, n) for want, n in zip(shape, images.shape[1:]))
     if images.dtype != np.uint8 or not fits:
         wanted = "x".join("any" if side is None else str(side) for side in ("n", *shape))
         raise UsageError(f"images must be uint8 {wanted}, got {images.dtype} {images.shape}")
     height, width = images.shape[1:3]
-    if multiple is not None and (height % multiple or width % multiple or not height * width):
+    if sides is not None and (height % sides.multiple or width % sides.multiple):
         raise UsageError(
-            f"images must have sides that are multiples of {multiple} for this network, got {height}x{width}"
+            f"images must have sides that are multiples of {sides.multiple} for this network, "
+            f"got {height}x{width}"
+        )
+    if sides is not None and min(height, width) < sides.least:
+        raise UsageError(
+            f"images must have sides of at least {sides.least} pixels for this network, got {height}x{width}"
         )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from kgan.data.images import Images, load_images
     from kgan.data.instance_selection import select_instances
     from kgan.data.neighbor_batches import NeighborBatches
+    from kgan.data.scenes import scene_pairs
     from kgan.data.semi_supervised import FewLabels, few_labels
     from kgan.data.stacked import StackedDigits
     from kgan.data.tags import TagPairs, WordVectors, load_tags, synthetic_tags
@@ -30,6 +31,7 @@ _NAMES = {
     "load_images": "images",
     "load_tags": "tags",
     "load_unpaired": "unpaired",
+    "scene_pairs": "scenes",
     "select_instances": "instance_selection",
     "synthetic_tags": "tags",
 }
@@ -50,6 +52,7 @@ __all__ = [
     "load_images",
     "load_tags",
     "load_unpaired",
+    "scene_pairs",
     "select_instances",
     "synthetic_tags",
 ]

@@ -11,7 +11,7 @@ from kgan import _backend, layers, losses, pictures
 from kgan.engine.model import AdversarialModel, Preset
 from kgan.errors import UsageError
 from kgan.losses.reconstruction import l1
-from kgan.types import Input, check_pictures, to_uint8
+from kgan.types import Input, Sides, check_pictures, to_uint8
 
 L = keras.layers
 
@@ -158,13 +158,20 @@ def _sides(image_size):
     return tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
 
 
-def _multiple(network):
-    """What the sides of an image must be multiples of, so that halvings and doublings meet again."""
-    down = 1
+def _sides_of(network):
+    """The `Sides` of a network of free sizes, or `None` where no multiple of its halvings comes out."""
+    multiple, channels = 1, network.input_shape[-1]
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D) and not isinstance(layer, keras.layers.Conv2DTranspose):
-            down *= max(layer.strides)
-    return down
+            multiple *= max(layer.strides)
+    for least in range(multiple, 5 * multiple, multiple):
+        try:
+            made = network.compute_output_spec(keras.KerasTensor((1, least, least, channels)))
+        except (ValueError, UsageError):
+            continue
+        if made.shape[1:3] == (least, least):
+            return Sides(multiple, least)
+    return None
 
 
 def _training(learning_rate=2e-4):
@@ -441,31 +448,27 @@ class CycleGAN(AdversarialModel):
             direction: `"ab"` or `"ba"`.
 
         Returns:
-            `(network, multiple)`: a Keras model with the present weights, from float images in [-1, 1] to
-            such images, and the number that both sides must be multiples of; `None` where the network takes
-            images of its own size alone.
+            `(network, sides)`: a Keras model with the present weights, from float images in [-1, 1] to such
+            images, and its `kgan.types.Sides`; these are `None` where it takes images of one size alone.
 
         Raises:
             UsageError: another direction.
 
         Example:
 
-        >>> model = CycleGAN.tiny()
-        >>> network, multiple = model.translator("ab")
-        >>> network.input_shape, multiple
-        ((None, None, None, 3), 4)
+        >>> network, sides = CycleGAN.tiny().translator("ab")
+        >>> network.input_shape, sides.multiple, sides.least
+        ((None, None, None, 3), 4, 8)
         """
         network = self._direction(direction)
-        *sides, channels = network.input_shape[1:]
-        multiple = _multiple(network)
-        if any(side is not None and side % multiple for side in sides):
-            return network, None
+        channels = network.input_shape[-1]
         try:
             free = keras.models.clone_model(network, input_tensors=keras.Input((None, None, channels)))
             free.set_weights(network.get_weights())
         except (ValueError, TypeError):  # a layer, such as Dense after Flatten, fixes the size
             return network, None
-        return (free, multiple) if free.output_shape[1:3] == (None, None) else (network, None)
+        sides = _sides_of(free)
+        return (network, None) if sides is None else (free, sides)
 
     def translate(self, images, direction="ab", batch_size=16):
         """Turns images of one set into images of the other.
@@ -483,11 +486,11 @@ class CycleGAN(AdversarialModel):
             UsageError: another direction, or images of another shape or type.
         """
         network, images = self._direction(direction), np.asarray(images)
-        shape, multiple = tuple(network.input_shape[1:]), None
+        shape, sides = tuple(network.input_shape[1:]), None
         if images.ndim == 4 and images.shape[1:] != shape:
-            network, multiple = self.translator(direction)
+            network, sides = self.translator(direction)
             shape = tuple(network.input_shape[1:])
-        check_pictures(images, shape, multiple)
+        check_pictures(images, shape, sides)
         parts = []
         for start in range(0, len(images), batch_size):
             part = images[start : start + batch_size].astype("float32") / 127.5 - 1.0
