@@ -66,9 +66,7 @@ def verify_bundle(folder):
     folder = pathlib.Path(folder)
     manifest = read_manifest(folder)
     files = check_files(folder, manifest)
-    references = [
-        read_reference(folder, manifest, name) for name in REFERENCES if name in manifest["files"]
-    ]
+    references = [read_reference(folder, manifest, name) for name in REFERENCES if name in manifest["files"]]
     if not references:
         raise BundleError(f"the bundle {folder} misses {REFERENCES[0]}")
     made, left_out = {}, {}

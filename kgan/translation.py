@@ -65,9 +65,7 @@ def translate_folder(translator, source, target, size=None):
         raise UsageError(f"the output must be another folder than the input, got {target}")
     names = [path.stem for path in files]
     # a.jpg and a.png must not become one file.
-    targets = [
-        target / f"{path.name if names.count(path.stem) > 1 else path.stem}.png" for path in files
-    ]
+    targets = [target / f"{path.name if names.count(path.stem) > 1 else path.stem}.png" for path in files]
     failed = 0
     with ProgressLine() as progress:
         for done, (path, made) in enumerate(zip(files, targets), 1):

@@ -174,13 +174,26 @@ def _sides_of(network):
     return None
 
 
-def _training(learning_rate=2e-4):
-    def adam():
-        return keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+def optimizers(learning_rate=2e-4):
+    """The published Adam of each player, for `compile`.
 
+    Args:
+        learning_rate: float or schedule, such as `kgan.engine.schedules.LinearDecay`.
+
+    Example:
+
+    >>> sorted(optimizers(1e-4))
+    ['discriminator', 'generator']
+    """
+    return {
+        player: keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+        for player in ("generator", "discriminator")
+    }
+
+
+def _training():
     # Mean squared errors: without the half in G, with it on the sum in D.
-    loss = losses.LeastSquares(generator_weight=2.0)
-    return {"optimizer": {"generator": adam(), "discriminator": adam()}, "loss": loss}
+    return {"optimizer": optimizers(), "loss": losses.LeastSquares(generator_weight=2.0)}
 
 
 def networks(generator=resnet_generator, image_size=256, channels=3, width=64, stages=3, **kwargs):
@@ -417,7 +430,9 @@ class CycleGAN(AdversarialModel):
             return
         images_b, wanted = np.array(images_b, "float32"), (len(banks.get("image", ())), *self.image_shape_b)
         if images_b.shape != wanted or not np.isfinite(images_b).all():
-            raise UsageError(f"bank image_b must be {list(wanted)} finite numbers, got {list(images_b.shape)}")
+            raise UsageError(
+                f"bank image_b must be {list(wanted)} finite numbers, got {list(images_b.shape)}"
+            )
         self._banks["image_b"] = images_b
 
     def sheet(self, n, seed=0):

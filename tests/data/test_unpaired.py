@@ -24,7 +24,7 @@ def levels(batch):
 
 def served(data):
     batches = [data[i] for i in range(len(data))]
-    return [sum((levels(batch[side]) for batch in batches), []) for side in (0, 1)]
+    return [[level for batch in batches for level in levels(batch[side])] for side in (0, 1)]
 
 
 @pytest.mark.once

@@ -175,7 +175,9 @@ def test_arguments_out_of_range_are_refused():
         CycleGAN(**made, cycle_weight=-1)
     with pytest.raises(UsageError, match="identity_weight must be >= 0, got -2"):
         CycleGAN(**made, identity_weight=-2)
-    with pytest.raises(UsageError, match="image_size must be at least 70, the side of a patch with 3 halvings, got 16"):
+    with pytest.raises(
+        UsageError, match="image_size must be at least 70, the side of a patch with 3 halvings, got 16"
+    ):
         patch_discriminator(16)
     with pytest.raises(UsageError, match="power of two >= 8, got 48"):
         unet_generator(48)
