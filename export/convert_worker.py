@@ -2,8 +2,8 @@
 
 `convert_network FOLDER` does for any network what `convert` does for a generator, as ONNX alone.
 `convert` reads `network.keras` and `spec.json` in the folder and writes `generator.onnx`, `saved_model/`,
-`outputs_i.npz` and `result.json` beside them. `run` runs a SavedModel on the reference inputs `inputs_i.npz` of a
-folder and writes `outputs_i.npz`.
+`outputs_i.npz` and `result.json` beside them. `run` runs a SavedModel on the reference inputs `inputs_i.npz`
+of a folder and writes `outputs_i.npz`.
 """
 
 import importlib

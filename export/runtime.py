@@ -36,7 +36,7 @@ class Generator:
         self.manifest = read_manifest(self.folder)
         if self.manifest.get("translation"):
             raise UsageError(
-                f"the bundle {folder} translates images: use kgan translate, or kgan.export.runtime.Translator"
+                f"the bundle {folder} translates images: use kgan translate or kgan.export.runtime.Translator"
             )
         model = _read_model(self.folder, self.manifest)
         self._banks = _read_banks(self.folder, self.manifest)
@@ -179,7 +179,7 @@ class Translator:
             raise UsageError(
                 f"images must have at most {int(self.memory // self._bytes_per_pixel):,} pixels to be "
                 f"translated in {self.memory / 1e9:g} GB, got {height}x{width}, which needs about "
-                f"{need / 1e9:.1f} GB: shrink them or allow more memory"
+                f"{need / 1e9:.2g} GB: shrink them or allow more memory"
             )
         batch_size = min(batch_size, int(self.memory // max(need, 1)))
         parts = [self._run(images[i : i + batch_size]) for i in range(0, len(images), batch_size)]

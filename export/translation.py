@@ -20,8 +20,8 @@ _HELD = 5
 
 _TEMPLATE = """# {title}
 
-Translates images, direction {direction}: {channels} in and out, trained as {system} with Keras on {backend} and
-exported by kgan {version}. It has {parameters:,} parameters.
+Translates images, direction {direction}: {channels} in, trained as {system} with Keras on {backend}
+and exported by kgan {version}. It has {parameters:,} parameters.
 
 {samples}## Use
 
@@ -31,19 +31,19 @@ import onnxruntime
 from PIL import Image
 
 session = onnxruntime.InferenceSession("generator.onnx")
-picture = Image.new("{mode}", {example_size}, {colour})  # width, height; or Image.open("photo.png").convert("{mode}")
+picture = Image.new("{mode}", {example_size}, {colour})  # or Image.open("photo.png").convert("{mode}")
 image = np.asarray(picture, np.uint8).reshape(1, picture.height, picture.width, {channel_count})
 made = session.run(["images"], {{"image": image}})[0]
 print(made.shape, made.dtype)
 ```
 
-`kgan translate BUNDLE in.png out.png` does the same, also with a folder; `kgan.export.runtime.Translator` needs numpy
-and onnxruntime only.
+`kgan translate BUNDLE in.png out.png` does the same, also with a folder; `kgan.export.runtime.Translator`
+needs numpy and onnxruntime only.
 
 {formats}
-Input `image` and output `images` are uint8, `[batch, {height}, {width}, {channel_count}]`, rows from the top, channels
-last, 0 to 255.{sides}{float_output} Nothing in the graph is random, and an image's translation does not depend on
-the rest of its batch.
+Input `image` and output `images` are uint8, `[batch, {height}, {width}, channels]`, rows from the top,
+channels last, 0 to 255.{sides}{float_output} Nothing in the graph is random, and an image's translation does
+not depend on the rest of its batch.
 
 ## Verification
 
@@ -58,9 +58,9 @@ stored references and checks the SHA-256 of every file that `kgan.json` lists.
 
 ## Limits
 
-The network was trained on images of {trained}: much larger or smaller ones, or ones unlike those of the training set,
-give results of unknown quality. It normalises each image by its own statistics, so parts of a picture that are
-translated apart do not fit together.
+The network was trained on images of {trained}: much larger or smaller ones, or ones unlike those of the
+training set, give results of unknown quality. A network that normalises each image by its own statistics
+translates parts of a picture differently from the whole.
 """
 
 

@@ -1,11 +1,11 @@
 """CycleGAN from Google's to Twitter's emoji, trained on half of each so that no pair is ever seen; for a CPU.
 
-Data: data=FOLDER data_b=FOLDER (or hub ids), two data sets whose row i shows the same thing, such as emoji_google and
-emoji_twitter: the npm packages emoji-datasource-google (Noto, Apache-2.0) and emoji-datasource-twitter (Twemoji,
-CC-BY 4.0) as `datasets` folders of 64x64. A learns from the rows whose column `half` is "a", B from those with "b",
-or from the first and the second half of the rows; rows with a skin tone, near-copies of others, take no part.
-`translation.json` scores the test split against its true pairs, `translation.png` shows some: input, output, what
-comes back, truth.
+Data: data=FOLDER data_b=FOLDER (or hub ids), two data sets whose row i shows the same thing, such as
+emoji_google and emoji_twitter: the npm packages emoji-datasource-google (Noto, Apache-2.0) and
+emoji-datasource-twitter (Twemoji, CC-BY 4.0) as `datasets` folders of 64x64. A learns from the rows whose
+column `half` is "a", B from those with "b", or from the first and the second half of the rows; rows with a
+skin tone, near-copies of others, take no part. `translation.json` scores the test split against its true
+pairs, `translation.png` shows some: input, output, what comes back, truth.
 Command: kgan run cyclegan_emoji data=FOLDER data_b=FOLDER extractor=FILE.onnx --backend jax --out RUN, then
 kgan export RUN -o BUNDLE --direction ab and kgan translate BUNDLE in.png out.png
 """

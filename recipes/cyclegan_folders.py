@@ -1,9 +1,9 @@
-"""CycleGAN between any two sets of pictures, 256x256, in the published setting (Zhu et al., 2017); for a GPU.
+"""CycleGAN between any two sets of pictures, 256x256, in the published setting of 2017; for a GPU.
 
-Data: data=FOLDER data_b=FOLDER, two folders of pictures such as trainA and trainB of horse2zebra, or hub ids. The last
-pictures of each are kept out of the training and shown on the sheets: input, output, what comes back.
-Command: kgan run cyclegan_folders data=FOLDER data_b=FOLDER --out RUN, then kgan export RUN -o BUNDLE --direction ba
-and kgan translate BUNDLE FOLDER FOLDER
+Data: data=FOLDER data_b=FOLDER, two folders of pictures such as trainA and trainB of horse2zebra, or hub ids.
+The last pictures of each are kept out of the training and shown on sheets: input, output, what comes back.
+Command: kgan run cyclegan_folders data=FOLDER data_b=FOLDER --out RUN, then
+kgan export RUN -o BUNDLE --direction ba and kgan translate BUNDLE FOLDER FOLDER
 """
 
 import dataclasses

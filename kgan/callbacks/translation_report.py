@@ -20,7 +20,7 @@ class TranslationReport(keras.callbacks.Callback):
     pairs, and the error of what comes back.
 
     Args:
-        images_a, images_b: held-out images, uint8 `[n, height, width, channels]`, n >= 2; image i of both is a
+        images_a, images_b: held-out images, uint8 `[n, height, width, channels]`, n >= 2; image i of both a
             true pair.
         extractor: a feature network such as `kgan.metrics.ONNXFeatures`, or `None` for pixels alone.
         groups: dict of a name to the places of some pairs, to be scored by themselves, or `None` for all.

@@ -23,8 +23,9 @@ def paired_scores(made, inputs, truth, extractor=None, *, seed=0, batch_size=64)
         batch_size: images in the feature network at a time, >= 1.
 
     Returns:
-        Dict of `"l1"`, mean absolute difference of pixels in [0, 1], and with an extractor `"features[NAME]"`,
-        mean of 1 - cosine between features, to dicts of `"output"`, `"input"` and `"shuffled"`.
+        Dict of `"l1"`, mean absolute difference of pixels in [0, 1], and with an extractor of
+        `"features[NAME]"`, mean of 1 - cosine between features, to dicts of `"output"`, `"input"` and
+        `"shuffled"`.
 
     Raises:
         UsageError: an argument breaks its rule.
@@ -49,7 +50,7 @@ def paired_scores(made, inputs, truth, extractor=None, *, seed=0, batch_size=64)
         raise UsageError(f"seed must be at least 0, got {seed}")
     if groups["inputs"].shape != groups["truth"].shape:
         del groups["inputs"]
-    scores = {"l1": _distances({name: x for name, x in groups.items()}, _absolute, seed)}
+    scores = {"l1": _distances(groups, _absolute, seed)}
     if extractor is not None:
         features = {name: _features(x, extractor, batch_size) for name, x in groups.items()}
         scores[f"features[{extractor.name}]"] = _distances(features, _cosine, seed)
