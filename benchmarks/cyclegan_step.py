@@ -1,9 +1,9 @@
 """CPU and wall time of a CycleGAN train step: kgan's `fit` against a hand-written loop of the same networks.
 
 Run from the root: `python -m benchmarks.cyclegan_step --backend torch [--case emoji_64 ...]`. Both sides
-start from the same weights; before anything is timed their losses of the first steps must agree. Rounds of the two
-alternate in one process, as in `benchmarks.train_step`. Below 1.00 kgan is faster. On a GPU, `--device gpu
---case published_256 --tuned` compares the published setting, batch 1.
+start from the same weights; before anything is timed their losses of the first steps must agree. Rounds of
+the two alternate in one process, as in `benchmarks.train_step`. Below 1.00 kgan is faster. On a GPU,
+`--device gpu --case published_256 --tuned` compares the published setting, batch 1.
 """
 
 import argparse
