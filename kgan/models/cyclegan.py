@@ -161,9 +161,9 @@ def _sides(image_size):
 def _sides_of(network):
     """The `Sides` of a network of free sizes, or `None` where no multiple of its halvings comes out."""
     multiple, channels = 1, network.input_shape[-1]
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Conv2D) and not isinstance(layer, keras.layers.Conv2DTranspose):
-            multiple *= max(layer.strides)
+    for layer in network._flatten_layers():
+        if hasattr(layer, "strides") and not isinstance(layer, keras.layers.Conv2DTranspose):
+            multiple *= max(layer.strides)  # convolutions and poolings
     for least in range(multiple, 5 * multiple, multiple):
         try:
             made = network.compute_output_spec(keras.KerasTensor((1, least, least, channels)))

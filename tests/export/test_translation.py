@@ -7,6 +7,7 @@ import sys
 
 import keras
 import numpy as np
+import onnx
 import PIL.Image
 import pytest
 
@@ -33,6 +34,11 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def translator(trained):
     return Translator(trained[1])
+
+
+def read(path):
+    with PIL.Image.open(path) as image:
+        return np.asarray(image)
 
 
 def pictures(n, height, width, channels=3, seed=0):
@@ -85,9 +91,19 @@ def test_what_it_says_of_itself(translator):
 
 
 @pytest.mark.once
+def test_the_graph_holds_its_layers_and_little_else(trained):
+    nodes = [node.op_type for node in onnx.load(trained[1] / "generator.onnx").graph.node]
+    assert nodes.count("InstanceNormalization") == 7
+    assert nodes.count("Conv") == 6
+    assert nodes.count("ConvTranspose") == 2
+    assert not {"Slice", "Shape", "ReduceMean"} & set(nodes)
+    assert nodes.count("Transpose") == 2
+
+
+@pytest.mark.once
 def test_samples_are_pairs_of_held_out_images(trained):
     model, bundle = trained
-    sheet = np.asarray(PIL.Image.open(bundle / "samples.png"))
+    sheet = read(bundle / "samples.png")
     images = to_uint8(model.banks()["image_b"])
     np.testing.assert_array_equal(sheet[2:18, 2:18], images[0])
     np.testing.assert_array_equal(sheet[2:18, 20:36], model.translate(images, "ba")[0])
@@ -100,8 +116,8 @@ def test_samples_are_pairs_of_held_out_images(trained):
         (pictures(1, 18, 16), r"images must have sides that are multiples of 4 for this network, got 18x16"),
         (pictures(1, 4, 16), r"images must have sides of at least 8 pixels for this network, got 4x16"),
         (pictures(1, 16, 16, 1), r"images must be uint8 nxanyxanyx3, got uint8 \(1, 16, 16, 1\)"),
-        (pictures(1, 16, 16) / 255.0, r"images must be uint8 nxanyxanyx3, got float64"),
-        (pictures(1, 16, 16)[0], r"images must be uint8 nxanyxanyx3, got uint8 \(16, 16, 3\)"),
+        (pictures(1, 16, 16) / 255.0, r"images must be uint8 nx.+x3, got float64"),
+        (pictures(1, 16, 16)[0], r"images must be uint8 nx.+x3, got uint8 \(16, 16, 3\)"),
     ],
 )
 def test_wrong_images_are_refused_alike(trained, translator, images, message):
@@ -218,9 +234,9 @@ def test_a_picture_on_the_command_line(trained, translator, tmp_path):
     PIL.Image.fromarray(image[0]).save(tmp_path / "in.png")
     out = tmp_path / "made" / "out.png"
     assert main(["translate", str(trained[1]), str(tmp_path / "in.png"), str(out)]) == 0
-    np.testing.assert_array_equal(np.asarray(PIL.Image.open(out)), translator.translate(image, pad=True)[0])
+    np.testing.assert_array_equal(read(out), translator.translate(image, pad=True)[0])
     assert main(["translate", str(trained[1]), str(tmp_path / "in.png"), str(out), "--size", "12"]) == 0
-    assert PIL.Image.open(out).size == (10, 12)
+    assert read(out).shape == (12, 10, 3)
 
 
 @pytest.mark.once
@@ -232,7 +248,7 @@ def test_transparent_animated_and_grey_pictures_are_converted(trained, translato
     expected = {"clear": (255, 255, 255), "moving": (255, 0, 0), "grey": (77, 77, 77)}
     assert main(["translate", str(trained[1]), str(tmp_path), str(tmp_path / "made")]) == 0
     for name, colour in expected.items():
-        made = np.asarray(PIL.Image.open(tmp_path / "made" / f"{name}.png"))
+        made = read(tmp_path / "made" / f"{name}.png")
         flat = np.broadcast_to(np.array(colour, np.uint8), (1, 16, 16, 3))
         np.testing.assert_array_equal(made, translator.translate(flat)[0])
 
