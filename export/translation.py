@@ -143,7 +143,8 @@ def _bytes_per_pixel(network, shape):
 
         return run
 
-    network._run_through_graph(x, operation_fn=note)
+    # A Sequential network has no graph of its own.
+    keras.Model(network.inputs, network.outputs)._run_through_graph(x, operation_fn=note)
     return int(np.ceil(4 * _HELD * widest / (shape[1] * shape[2])))
 
 
