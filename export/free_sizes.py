@@ -28,11 +28,14 @@ def fold_free_sizes(graph):
     changed = False
     for node in [node for node in graph.nodes if node.op_type == "ConvTranspose"]:
         known = [attribute(node, name) for name in ("output_shape", "output_padding", "pads")]
-        if any(np.any(value) for value in known if value is not None):
+        automatic = attribute(node, "auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
+        if automatic or any(np.any(value) for value in known if value is not None):
             continue
         chain = _chain(graph, node)
         computed = _computation(graph, node, chain) if chain else None
-        crops = None if computed is None else _crops(graph, node, chain, computed)
+        if computed is None or not _alone(graph, node, computed, chain):
+            continue
+        crops = _crops(graph, node, chain, computed)
         if crops is not None:
             _replace(graph, node, chain, computed, crops)
             changed = True
@@ -69,6 +72,19 @@ def _computation(graph, node, chain):
         elif made.input[0] not in (node.input[0], node.output[0]):
             return None
     return [item for item in graph.nodes if any(item is other for other in found)]
+
+
+def _alone(graph, node, computed, chain):
+    """Whether nothing else depends on the shape of the full result, which is about to disappear."""
+    todo = [reader for reader in graph.consumers(node.output[0]) if reader.op_type == "Shape"]
+    while todo:
+        reader = todo.pop()
+        if any(reader is item for item in chain):
+            continue
+        if not any(reader is item for item in computed):
+            return False
+        todo.extend(item for name in reader.output for item in graph.consumers(name))
+    return True
 
 
 def _crops(graph, node, chain, computed):

@@ -87,6 +87,18 @@ def test_appended_zeros_that_remain_stay():
     assert "Pad" in simplified(cropped([2, 2], more))
 
 
+def test_a_full_result_whose_shape_is_needed_elsewhere_stays():
+    # y is scaled by a number that is computed from the shape of the full result.
+    more = [
+        helper.make_node("Shape", ["full"], ["full_shape"]),
+        helper.make_node("Slice", ["full_shape", "first", "last", "zero"], ["full_sides"]),
+        helper.make_node("Cast", ["full_sides"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["floats"], ["largest"], keepdims=0),
+        helper.make_node("Div", ["cut", "largest"], ["y"]),
+    ]
+    assert simplified(cropped([2, 2], more)).count("Shape") == 2
+
+
 def normalised(variance_axes=(2, 3)):
     kernel = np.random.default_rng(1).normal(size=(3, 3, 1, 1)).astype("float32")
     constants = {"kernel": kernel, "axes": np.array([2, 3]), "others": np.array(variance_axes)}
