@@ -351,8 +351,8 @@ class CycleGAN(AdversarialModel):
     def _check_images(self, data):
         super()._check_images(data)
         shape = getattr(data, "image_shape_b", None)
-        if shape is None and isinstance(data, tuple) and len(data) == 2:
-            shape = getattr(data[1], "shape", (None,))[1:]
+        if shape is None and isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], np.ndarray):
+            shape = data[1].shape[1:]
         if shape is not None and tuple(shape) != self.image_shape_b:
             made, given = ("x".join(map(str, s)) for s in (self.image_shape_b, shape))
             raise UsageError(f"images of B must be {made} for this model, got {given}")
@@ -439,7 +439,8 @@ class CycleGAN(AdversarialModel):
         """Triples of an image, its translation, and what comes back: of A on the left, of B on the right."""
         banks = self.banks()
         names = [name for name in ("image", "image_b") if name in banks]
-        if not names or not pictures.drawable(self.image_shape):
+        alike = self.image_shape == self.image_shape_b
+        if not names or not alike or not pictures.drawable(self.image_shape):
             return None, None
         rows = max(1, min(n // (3 * len(names)), len(banks[names[0]])))
         columns = []
@@ -447,8 +448,6 @@ class CycleGAN(AdversarialModel):
             images = to_uint8(banks[name][:rows])
             made = self.translate(images, there)
             columns += [images, made, self.translate(made, back)]
-        if len({column.shape for column in columns}) > 1:
-            columns = columns[:3]
         return np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:]), len(columns)
 
     @property
