@@ -36,8 +36,8 @@ class Case:
 
 
 CASES = {
-    "emoji_64": Case(64, 24, 3, 2, 1, 12),
-    "emoji_64_b4": Case(64, 24, 3, 2, 4, 4),
+    "emoji_64": Case(64, 16, 3, 2, 1, 16),
+    "emoji_64_b4": Case(64, 16, 3, 2, 4, 6),
     "tiny": Case(16, 2, 1, 1, 1, 200),
     "published_256": Case(256, 64, 9, 3, 1, 20),
 }

@@ -33,7 +33,7 @@ DATA = {
 class Config:
     """Settings."""
 
-    epochs: int = 12
+    epochs: int = 10
     batch_size: int = 1
     seed: int = 0
     data: str = "emoji_google"  # hub id or local folder of A
@@ -44,7 +44,7 @@ class Config:
     extractor_size: int | None = 128  # side of its images; none: that of its file
     image_size: int = 64
     channels: int = 3
-    width: int = 24
+    width: int = 16
     blocks: int = 3
     stages: int = 2  # halvings of the discriminators: patches of 34 pixels
     cycle_weight: float = 10.0
