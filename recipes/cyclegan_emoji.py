@@ -6,7 +6,7 @@ emoji-datasource-twitter (Twemoji, CC-BY 4.0) as `datasets` folders of 64x64. A 
 column `half` is "a", B from those with "b", or from the first and the second half of the rows; rows with a
 skin tone, near-copies of others, take no part. `translation.json` scores the test split against its true
 pairs, `translation.png` shows some: input, output, what comes back, truth.
-Command: kgan run cyclegan_emoji data=FOLDER data_b=FOLDER extractor=FILE.onnx --backend jax --out RUN, then
+Command: kgan run cyclegan_emoji data=FOLDER data_b=FOLDER extractor=FILE.onnx --out RUN, then
 kgan export RUN -o BUNDLE --direction ab and kgan translate BUNDLE in.png out.png
 """
 
