@@ -16,6 +16,7 @@ def export(
     recipe=None,
     labels=None,
     extractor=None,
+    direction=None,
 ):
     """Writes a bundle: the generator as ONNX and SavedModel, verified against Keras, with its manifest.
 
@@ -35,6 +36,9 @@ def export(
             from its data.
         extractor: ONNX file of the feature network that an instance-conditioned model was trained with. The
             bundle then carries it, and `sample(instance="photo.png")` works with onnxruntime alone.
+        direction: for a model that translates images, such as a CycleGAN: `"ab"` or `"ba"`, default the first
+            of its `directions`. The bundle takes and gives uint8 images, of any size where the network
+            allows it; `kgan.export.runtime.Translator` runs it.
 
     Returns:
         The folder, a `pathlib.Path`.
@@ -59,6 +63,7 @@ def export(
         recipe=recipe,
         labels=labels,
         extractor=extractor,
+        direction=direction,
     )
 
 

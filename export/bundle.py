@@ -17,16 +17,10 @@ from kgan.errors import BundleError, UsageError
 from kgan.export.card import model_card
 from kgan.export.convert import check_formats, convert
 from kgan.export.extractor import EXTRACTOR, checked_extractor
-from kgan.export.manifest import CONDITIONS, NAME, ONNX, REFERENCE, SAVED_MODEL, write_manifest
-from kgan.export.source import (
-    checked_inputs,
-    class_names,
-    exported_network,
-    images_of,
-    load_source,
-    with_laws,
-)
-from kgan.export.verification import BATCH_SIZES, FLOAT, TOLERANCE, compare, load_arrays, run_onnx
+from kgan.export.manifest import CONDITIONS, NAME, ONNX, REFERENCES, SAVED_MODEL, write_manifest
+from kgan.export.source import generator_subject, images_of, load_source, with_laws
+from kgan.export.translation import translation_card, translator_subject
+from kgan.export.verification import BATCH_SIZES, FLOAT, TOLERANCE, compare, load_arrays, run_onnx, worst
 from kgan.files import replacing
 from kgan.pictures import save_sheet
 from kgan.types import to_uint8
@@ -34,65 +28,66 @@ from kgan.types import to_uint8
 SHEET = 64
 
 
-def export_bundle(model_or_path, folder, formats, *, float_output, overwrite, recipe, labels, extractor):
+def export_bundle(
+    model_or_path, folder, formats, *, float_output, overwrite, recipe, labels, extractor, direction
+):
     """Exports a generator; `kgan.export.export` documents the arguments."""
     folder = pathlib.Path(folder)
     _check_target(folder, overwrite)
     formats = check_formats(formats)
     model, recipe = load_source(model_or_path, recipe)
-    if len(model.image_shape) != 3:
-        raise UsageError(
-            f"a bundle holds a generator of images, this {type(model).__name__} makes vectors: "
-            "kgan.export.export_network writes it as one ONNX file"
-        )
-    inputs = checked_inputs(model, labels)
+    if hasattr(model, "translator"):
+        subject = translator_subject(model, direction, labels)
+    elif direction is not None:
+        raise UsageError(f"direction is for models that translate, this {type(model).__name__} does not")
+    else:
+        subject = generator_subject(model, labels)
     network_of_instances, entry = checked_extractor(model, extractor)
-    network = exported_network(model, inputs)
-    labels = class_names(model, inputs) if labels is None else labels
-    banks = model.banks() if hasattr(model, "banks") else {}
-    reference = latents.draw(with_laws(inputs, banks), sum(BATCH_SIZES), seed=0, banks=banks)
-    expected = images_of(model, network, reference)
-    if not np.isfinite(expected).all():
+    expected = [images_of(model, subject.network, reference) for reference in subject.references]
+    if not all(np.isfinite(images).all() for images in expected):
         raise BundleError("the generator must make finite values, got NaN or infinity")
     about = {
         "system": type(model).__name__,
         "preset": getattr(model, "preset", None),
         "recipe": recipe,
-        "labels": list(labels) if labels is not None else None,
-        "image_shape": list(model.image_shape),
+        "labels": subject.labels,
+        "image_shape": list(subject.image_shape),
         "data_range": [float(v) for v in model.data_range],
         "formats": list(formats),
-        "parameters": int(network.count_params()),
-        "conditions": {name: len(rows) for name, rows in banks.items()},
+        "parameters": int(subject.network.count_params()),
+        "conditions": {name: len(rows) for name, rows in subject.banks.items()},
         "extractor": entry,
+        "translation": subject.translation,
     }
     with tempfile.TemporaryDirectory() as work, replacing(folder) as temporary:
         work = pathlib.Path(work)
         result = convert(
-            network,
+            subject.network,
             work,
-            inputs=inputs,
-            reference=reference,
+            inputs=subject.inputs,
+            references=subject.references,
             data_range=about["data_range"],
             image_shape=about["image_shape"],
             formats=formats,
             float_output=float_output,
         )
-        errors = _compare(work, reference, expected, about, result)
+        errors = _compare(work, subject.references, expected, about, result)
         temporary.mkdir()
         for name in (ONNX, SAVED_MODEL):
             if (work / name).exists():
                 shutil.move(work / name, temporary / name)
-        arrays: dict[str, Any] = {f"input_{name}": value for name, value in reference.items()}
-        np.savez_compressed(temporary / REFERENCE, **{**arrays, FLOAT: expected})
-        if banks:
-            arrays = dict(banks)
+        for name, reference, images in zip(REFERENCES, subject.references, expected):
+            arrays: dict[str, Any] = {f"input_{key}": value for key, value in reference.items()}
+            np.savez_compressed(temporary / name, **{**arrays, FLOAT: images})
+        if subject.banks:
+            arrays = dict(subject.banks)
             np.savez_compressed(temporary / CONDITIONS, **arrays)
         if network_of_instances is not None:
             (temporary / EXTRACTOR).write_bytes(network_of_instances)
-        about["samples"] = _write_samples(temporary / "samples.png", model, network, inputs, banks)
-        content = {**about, **_manifest(about, inputs, result, errors, float_output)}
-        (temporary / "README.md").write_text(model_card(content), encoding="utf-8")
+        about["samples"] = _write_samples(temporary / "samples.png", model, subject)
+        content = {**about, **_manifest(about, subject, result, errors, float_output)}
+        card = model_card if subject.translation is None else translation_card
+        (temporary / "README.md").write_text(card(content), encoding="utf-8")
         write_manifest(temporary, content)
     return folder
 
@@ -106,38 +101,46 @@ def _check_target(folder, overwrite):
         raise UsageError(f"only a bundle can be overwritten, {folder} holds no {NAME}")
 
 
-def _compare(work, reference, expected, about, result):
+def _compare(work, references, expected, about, result):
     errors = {}
-    if "onnx" in about["formats"]:
-        made = run_onnx((work / ONNX).read_bytes(), work, reference, result["onnx"])
-        errors["onnx"] = compare(ONNX, made, expected, about["data_range"])
-    if "saved_model" in about["formats"]:
-        made = load_arrays(work / "saved_model.npz")
-        errors["saved_model"] = compare(SAVED_MODEL, made, expected, about["data_range"])
-    return errors
+    for place, (reference, images) in enumerate(zip(references, expected)):
+        if "onnx" in about["formats"]:
+            made = run_onnx((work / ONNX).read_bytes(), work, reference, result["onnx"])
+            errors.setdefault("onnx", []).append(compare(ONNX, made, images, about["data_range"]))
+        if "saved_model" in about["formats"]:
+            made = load_arrays(work / f"outputs_{place}.npz")
+            errors.setdefault("saved_model", []).append(
+                compare(SAVED_MODEL, made, images, about["data_range"])
+            )
+    return {name: worst(found) for name, found in errors.items()}
 
 
-def _write_samples(path, model, network, inputs, banks):
-    """A sheet of what the bundle samples with seed 0, and whether it was written.
+def _write_samples(path, model, subject):
+    """A sheet of what the bundle makes, and whether it was written.
 
     Images of 1 or 3 channels can be shown as a picture, and noise as a condition would show nothing.
     """
-    height, _, channels = model.image_shape
-    if channels not in (1, 3) or with_laws(inputs, banks) != tuple(inputs):
+    if subject.samples is not None:
+        save_sheet(path, subject.samples, 2)
+        return True
+    height, _, channels = subject.image_shape
+    inputs, banks = subject.inputs, subject.banks
+    if channels not in (1, 3) or subject.translation or with_laws(inputs, banks) != tuple(inputs):
         return False
-    images = images_of(model, network, latents.draw(inputs, SHEET, seed=0, banks=banks))
+    images = images_of(model, subject.network, latents.draw(inputs, SHEET, seed=0, banks=banks))
     save_sheet(path, to_uint8(images, model.data_range), scale=2 if height <= 32 else 1)
     return True
 
 
-def _manifest(about, inputs, result, errors, float_output):
-    shape = ["batch", *about["image_shape"]]
+def _manifest(about, subject, result, errors, float_output):
+    free = ("batch", "height", "width", "channels")
+    shape = [name if side is None else side for name, side in zip(free, (None, *subject.image_shape))]
     outputs = [{"name": "images", "dtype": "uint8", "shape": shape, "layout": "NHWC", "range": [0, 255]}]
     if float_output:
         outputs.append({**outputs[0], "name": FLOAT, "dtype": "float32", "range": about["data_range"]})
     backend = keras.backend.backend()
     return {
-        "inputs": [{**vars(spec), "shape": list(spec.shape)} for spec in inputs],
+        "inputs": [{**vars(spec), "shape": list(spec.shape)} for spec in subject.inputs],
         "outputs": outputs,
         "onnx": result.get("onnx"),
         "backend": backend,
@@ -151,6 +154,7 @@ def _manifest(about, inputs, result, errors, float_output):
         "verification": {
             "against": f"the Keras generator on {backend}",
             "batch_sizes": list(BATCH_SIZES),
+            "image_sizes": subject.image_sizes,
             "tolerance": TOLERANCE,
             "largest_error": errors,
         },

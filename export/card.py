@@ -102,7 +102,7 @@ def model_card(content):
         parameters=content["parameters"],
         samples="![64 samples](samples.png)\n\n" if content.get("samples", channels in (1, 3)) else "",
         example=_example(content["inputs"], content.get("conditions") or {}),
-        formats=_formats(content),
+        formats=formats_text(content),
         inputs="\n".join(_row(spec) for spec in content["inputs"]),
         float_output=_float_output(content),
         labels=_labels(content["labels"]),
@@ -110,7 +110,7 @@ def model_card(content):
         errors=";\n".join(errors),
         tolerance_float=verification["tolerance"]["float"],
         tolerance_uint8=verification["tolerance"]["uint8"],
-        data=_data(recipe),
+        data=origin_text(recipe),
     )
 
 
@@ -136,7 +136,12 @@ def _row(spec):
     return f"| `{spec['name']}` | {spec['dtype']} | `[{shape}]` | {law} | {spec['description']} |"
 
 
-def _formats(content):
+def formats_text(content):
+    """What a bundle's formats run in, one sentence each.
+
+    Args:
+        content: the manifest, without its hashes.
+    """
     lines = []
     if content["onnx"]:
         opset = content["onnx"]["opset"]
@@ -159,7 +164,12 @@ def _labels(labels):
     return "\n\nClasses: " + ", ".join(f"{number} {name}" for number, name in enumerate(labels)) + "."
 
 
-def _data(recipe):
+def origin_text(recipe):
+    """What is known of the training data, the settings and the licence.
+
+    Args:
+        recipe: dict that describes the training.
+    """
     settings = recipe.get("settings") or {}
     default = f"the default of the recipe {recipe['recipe']}" if recipe.get("recipe") else None
     data = recipe.get("data") or settings.get("data") or default

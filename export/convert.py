@@ -42,14 +42,15 @@ def check_formats(formats):
     return formats
 
 
-def convert(network, work, *, inputs, reference, data_range, image_shape, formats, float_output):
+def convert(network, work, *, inputs, references, data_range, image_shape, formats, float_output):
     """Converts a sampling network.
 
     Args:
         network: built `keras.Model` or layer in float32, of one tensor or a dict by input name.
         work: an existing empty folder, which receives `generator.onnx` and `saved_model/`.
         inputs: sequence of `kgan.types.Input`.
-        reference: dict of name to array `[8, ...]`, inputs to run the SavedModel on.
+        references: sequence of dicts of name to array `[8, ...]`, inputs to run the SavedModel on; what it
+            makes of number i goes to `outputs_i.npz`.
         data_range: (low, high) of the network's images.
         image_shape: (height, width, channels).
         formats: some of `"onnx"` and `"saved_model"`.
@@ -72,7 +73,8 @@ def convert(network, work, *, inputs, reference, data_range, image_shape, format
         "float_output": float_output,
     }
     prepare(network, work, inputs, spec)
-    np.savez(work / "inputs.npz", **reference)
+    for place, reference in enumerate(references):
+        np.savez(work / f"inputs_{place}.npz", **reference)
     run_worker("convert", work)
     return json.loads((work / "result.json").read_text(encoding="utf-8"))
 

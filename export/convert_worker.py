@@ -1,8 +1,9 @@
-"""The converter, run in a process of its own under TensorFlow: `convert FOLDER` or `run MODEL IN OUT`.
+"""The converter, run in a process of its own under TensorFlow: `convert FOLDER` or `run MODEL FOLDER`.
 
 `convert_network FOLDER` does for any network what `convert` does for a generator, as ONNX alone.
 `convert` reads `network.keras` and `spec.json` in the folder and writes `generator.onnx`, `saved_model/`,
-`saved_model.npz` and `result.json` beside them. `run` runs a SavedModel on the reference inputs.
+`outputs_i.npz` and `result.json` beside them. `run` runs a SavedModel on the reference inputs `inputs_i.npz`
+of a folder and writes `outputs_i.npz`.
 """
 
 import importlib
@@ -32,7 +33,7 @@ def convert(folder):
     result = {"versions": {"tensorflow": tf.__version__, "keras": keras.__version__}}
     if "saved_model" in spec["formats"]:
         _write_saved_model(tf, network, floats, spec, folder / "saved_model")
-        run(folder / "saved_model", folder / "inputs.npz", folder / "saved_model.npz")
+        run(folder / "saved_model", folder)
     if "onnx" in spec["formats"]:
         result.update(_write_onnx(tf, network, spec, folder / "generator.onnx", result["versions"]))
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
@@ -188,22 +189,23 @@ def _write(model, path):
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def run(model, inputs, outputs):
-    """Runs both signatures of a SavedModel on each batch of the reference inputs."""
+def run(model, folder):
+    """Runs both signatures of a SavedModel on each batch of the reference inputs in a folder."""
     import tensorflow as tf
 
     from kgan.export.verification import batches
 
     loaded = tf.saved_model.load(str(model))
-    with np.load(inputs, allow_pickle=False) as file:
-        values = {name: file[name] for name in file.files}
-    made: dict[str, list] = {"images": [], FLOAT_SIGNATURE: []}
-    for batch in batches(values):
-        tensors = {name: tf.constant(value) for name, value in batch.items()}
-        for signature, output in (("serving_default", "images"), (FLOAT_SIGNATURE, FLOAT_SIGNATURE)):
-            made[output].append(loaded.signatures[signature](**tensors)[output].numpy())
-    images, floats = (np.concatenate(parts) for parts in made.values())
-    np.savez(outputs, images=images, images_float=floats)
+    for path in sorted(folder.glob("inputs_*.npz")):
+        with np.load(path, allow_pickle=False) as file:
+            values = {name: file[name] for name in file.files}
+        made: dict[str, list] = {"images": [], FLOAT_SIGNATURE: []}
+        for batch in batches(values):
+            tensors = {name: tf.constant(value) for name, value in batch.items()}
+            for signature, output in (("serving_default", "images"), (FLOAT_SIGNATURE, FLOAT_SIGNATURE)):
+                made[output].append(loaded.signatures[signature](**tensors)[output].numpy())
+        images, floats = (np.concatenate(parts) for parts in made.values())
+        np.savez(folder / path.name.replace("inputs", "outputs"), images=images, images_float=floats)
 
 
 def main(arguments):

@@ -8,6 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from kgan._version import __version__
 from kgan.export.folding import POINTWISE, attribute, fold
+from kgan.export.free_sizes import fold_free_sizes
+from kgan.export.instance_norm import fuse_instance_norm
 from kgan.export.small_maps import rewrite_small_maps
 
 OPSET = 18
@@ -29,10 +31,10 @@ def finish(model, *, data_range, image_shape, float_output=False, weights=None):
         `"NCHW"`, of its tensor `images_float`.
     """
     graph = Graph(model.graph, weights or {})
-    fold(graph)
+    _simplify(graph)
     rewrite_small_maps(graph, model.opset_import)
     layout = _quantize(graph, data_range, image_shape, float_output)
-    shape = ["batch", *image_shape]
+    shape = _named_sides(image_shape)
     outputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, shape)]
     if float_output:
         outputs.append(helper.make_tensor_value_info(FLOAT_TENSOR, TensorProto.FLOAT, shape))
@@ -57,7 +59,7 @@ def finish_network(model, outputs, weights=None):
         for value, (name, _) in zip(model.graph.output, outputs, strict=True)
     ]
     graph.nodes.extend(readers)
-    fold(graph)
+    _simplify(graph)
     rewrite_small_maps(graph, model.opset_import)
     for reader, (name, _) in zip(readers, outputs):
         if graph.producer(reader.input[0]) is None or reader.input[0] in dict(outputs):
@@ -67,6 +69,13 @@ def finish_network(model, outputs, weights=None):
             graph.rename(reader.input[0], name)
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *s]) for name, s in outputs]
     return graph.canonical(model, values)
+
+
+def _simplify(graph):
+    fold(graph)
+    if fold_free_sizes(graph):
+        fold(graph)  # biases after the crops
+    fuse_instance_norm(graph)
 
 
 class Graph:
@@ -162,8 +171,14 @@ class Graph:
 
 def _with_batch(value):
     tensor = value.type.tensor_type
-    shape = [dim.dim_value for dim in tensor.shape.dim[1:]]
-    return helper.make_tensor_value_info(value.name, tensor.elem_type, ["batch", *shape])
+    shape = [dim.dim_value or None for dim in tensor.shape.dim[1:]]
+    return helper.make_tensor_value_info(value.name, tensor.elem_type, _named_sides(shape))
+
+
+def _named_sides(shape):
+    """A shape without the batch axis as the graph states it: free sides are called height and width."""
+    free = ("height", "width", "channels") if len(shape) == 3 else [f"side_{i}" for i in range(len(shape))]
+    return ["batch", *(name if side is None else side for name, side in zip(free, shape))]
 
 
 def _quantize(graph, data_range, image_shape, float_output):

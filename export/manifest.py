@@ -12,6 +12,7 @@ NAME = "kgan.json"
 ONNX = "generator.onnx"
 SAVED_MODEL = "saved_model"
 REFERENCE = "reference.npz"
+REFERENCES = (REFERENCE, "reference_other_size.npz")
 CONDITIONS = "conditions.npz"
 _KEYS = {
     "format_version": int,
@@ -65,11 +66,13 @@ def read_manifest(folder):
             raise BundleError(f"{path} is damaged: {key} must be of type {kind.__name__}")
     if "onnx" in content["formats"] and not isinstance(content.get("onnx"), dict):
         raise BundleError(f"{path} is damaged: onnx must be of type dict")
+    if not isinstance(content.get("translation"), dict | None):
+        raise BundleError(f"{path} is damaged: translation must be of type dict")
     if content["format_version"] != FORMAT_VERSION:
         raise BundleError(f"format_version must be {FORMAT_VERSION}, {path} has {content['format_version']}")
     try:
         content["inputs"] = tuple(Input(**item) for item in content["inputs"])
-        content["image_shape"] = tuple(int(n) for n in content["image_shape"])
+        content["image_shape"] = tuple(None if n is None else int(n) for n in content["image_shape"])
         low, high = (float(v) for v in content["data_range"])
     except (TypeError, KeyError, ValueError) as error:
         raise BundleError(f"{path} is damaged: {error}") from error

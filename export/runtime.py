@@ -10,6 +10,7 @@ from kgan import conditions, latents, onnx_session
 from kgan.errors import BundleError, UsageError
 from kgan.export.extractor import INPUT, Instances
 from kgan.export.manifest import CONDITIONS, ONNX, read_checked, read_manifest
+from kgan.types import Sides, check_pictures
 
 
 class Generator:
@@ -33,9 +34,11 @@ class Generator:
             raise UsageError(f"threads must be at least 1, got {threads}")
         self.folder = pathlib.Path(folder)
         self.manifest = read_manifest(self.folder)
-        if "onnx" not in self.manifest["formats"]:
-            raise BundleError(f"the bundle {folder} holds no {ONNX}: export it again with the format onnx")
-        model = read_checked(self.folder, self.manifest, ONNX)
+        if self.manifest.get("translation"):
+            raise UsageError(
+                f"the bundle {folder} translates images: use kgan translate or kgan.export.runtime.Translator"
+            )
+        model = _read_model(self.folder, self.manifest)
         self._banks = _read_banks(self.folder, self.manifest)
         self._instances = Instances(self.folder, self.manifest)
         self._session = open_session(model, self.folder, threads=threads, providers=providers)
@@ -105,6 +108,104 @@ class Generator:
             if spec.distribution == "label":
                 return spec
         raise UsageError(f"label must not be given: this {self.manifest['system']} has no classes")
+
+
+class Translator:
+    """A network of a bundle from images to images, run by onnxruntime.
+
+    Args:
+        folder: a bundle, as `kgan.export.export` writes it of a model that translates, such as a CycleGAN.
+        threads: number of CPU threads, >= 1; `None` for onnxruntime's choice.
+        providers: onnxruntime's execution providers in order of preference; `None` for the CPU.
+        memory: bytes that the translation of one batch may take, about, > 0. Smaller batches are made of
+            larger images, and images that alone need more are refused.
+
+    Attributes:
+        direction: such as `"ab"`.
+        image_shape: (height, width, channels); None for a side of any length.
+        sides: the `kgan.types.Sides` of the free ones, or `None`.
+
+    Raises:
+        UsageError: the folder is no bundle, or one of a generator.
+        BundleError: the bundle is damaged or holds no ONNX model.
+        MissingExtraError: onnxruntime is not installed.
+
+    Example: `Translator("bundle").translate(images)` for uint8 images `[n, height, width, channels]`.
+    """
+
+    def __init__(self, folder, *, threads=None, providers=None, memory=4e9):
+        for name, value in (("threads", threads), ("memory", memory)):
+            if value is not None and value < 1:
+                raise UsageError(f"{name} must be at least 1, got {value}")
+        self.folder, self.memory = pathlib.Path(folder), memory
+        self.manifest = read_manifest(self.folder)
+        about = self.manifest.get("translation")
+        if not about:
+            raise UsageError(f"the bundle {folder} draws images: use kgan.export.runtime.Generator")
+        model = _read_model(self.folder, self.manifest)
+        try:
+            self.direction, self.image_shape = about["direction"], self.manifest["inputs"][0].shape
+            self.sides = None if about["multiple"] is None else Sides(about["multiple"], about["least"])
+            self._bytes_per_pixel = int(about["bytes_per_pixel"])
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise BundleError(f"the bundle {folder} is damaged: {error} in translation") from error
+        self._session = open_session(model, self.folder, threads=threads, providers=providers)
+
+    def translate(self, images, batch_size=16, *, pad=False):
+        """Turns images of one set into images of the other.
+
+        Args:
+            images: uint8 `[n, height, width, channels]`; see `sides` for the sizes that fit.
+            batch_size: images at a time, >= 1; it changes no image.
+            pad: whether images of other sizes are continued by their mirror image to the next one that fits,
+                and the result is cut back, instead of being an error.
+
+        Returns:
+            uint8 array `[n, height, width, channels]`.
+
+        Raises:
+            UsageError: images of another type or shape, or too large for `memory`.
+            BundleError: onnxruntime cannot run the network.
+        """
+        if batch_size < 1:
+            raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+        images = np.asarray(images)
+        height, width = images.shape[1:3] if images.ndim == 4 else (0, 0)
+        if pad and images.ndim == 4 and min(height, width) > 0:
+            images = _mirrored(images, self.sides)
+        check_pictures(images, self.image_shape, self.sides)
+        need = self._bytes_per_pixel * images.shape[1] * images.shape[2]
+        if need > self.memory:
+            raise UsageError(
+                f"images must have at most {int(self.memory // self._bytes_per_pixel):,} pixels to be "
+                f"translated in {self.memory / 1e9:g} GB, got {height}x{width}, which needs about "
+                f"{need / 1e9:.2g} GB: shrink them or allow more memory"
+            )
+        batch_size = min(batch_size, int(self.memory // max(need, 1)))
+        parts = [self._run(images[i : i + batch_size]) for i in range(0, len(images), batch_size)]
+        made = np.concatenate(parts) if parts else images
+        return made[:, :height, :width]
+
+    def _run(self, images):
+        try:
+            return self._session.run(["images"], {"image": images})[0]
+        except Exception as error:  # onnxruntime's errors share no base but Exception
+            raise BundleError(f"onnxruntime cannot run {ONNX}: {onnx_session.first_line(error)}") from error
+
+
+def _mirrored(images, sides):
+    """The images continued to the right and below up to the next size that fits."""
+    if sides is None:
+        return images
+    grown = [max(sides.least, -(-side // sides.multiple) * sides.multiple) for side in images.shape[1:3]]
+    more = [(0, new - old) for new, old in zip(grown, images.shape[1:3])]
+    return np.pad(images, ((0, 0), *more, (0, 0)), mode="symmetric")
+
+
+def _read_model(folder, manifest):
+    if "onnx" not in manifest["formats"]:
+        raise BundleError(f"the bundle {folder} holds no {ONNX}: export it again with the format onnx")
+    return read_checked(folder, manifest, ONNX)
 
 
 def open_session(model, folder, *, threads=None, providers=None):

@@ -4,16 +4,75 @@ import dataclasses
 import importlib
 import json
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
 
+from kgan import latents
 from kgan.errors import UsageError
 from kgan.export.convert import symbolic
 from kgan.export.precision import full_precision, in_float32
+from kgan.export.verification import BATCH_SIZES
 
 _BATCH = 64
 _NEEDED = ("sampling_network", "sampling_inputs", "data_range", "image_shape", "generate")
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What becomes a bundle, and what it is compared with Keras on.
+
+    Args:
+        network: the network in float32.
+        inputs: its `kgan.types.Input`s.
+        image_shape: (height, width, channels) of what it makes; None for a side of any length.
+        references: tuple of dicts of input name to array `[8, ...]`, one for each size of images.
+        banks: dict of the name of a condition to its examples.
+        labels: list of the names of the classes, or `None`.
+        translation: what the manifest says of a network from images to images, or `None`.
+        samples: uint8 images for the bundle's sheet, or `None` for draws.
+    """
+
+    network: Any
+    inputs: tuple
+    image_shape: tuple
+    references: tuple
+    banks: dict
+    labels: list | None = None
+    translation: dict | None = None
+    samples: Any = None
+
+    @property
+    def image_sizes(self):
+        """The (height, width) of each reference, for images of any size."""
+        if self.translation is None:
+            return [list(self.image_shape[:2])]
+        return [list(next(iter(reference.values())).shape[1:3]) for reference in self.references]
+
+
+def generator_subject(model, labels):
+    """A model's sampling network, to be exported with what it draws its samples from.
+
+    Args:
+        model: a kgan model.
+        labels: names of the classes in the order of their numbers, or `None` for those that it knows.
+
+    Raises:
+        UsageError: the model makes no images, an input has a name that no graph can have, or the labels are
+            not those of the model.
+    """
+    if len(model.image_shape) != 3:
+        raise UsageError(
+            f"a bundle holds a generator of images, this {type(model).__name__} makes vectors: "
+            "kgan.export.export_network writes it as one ONNX file"
+        )
+    inputs = checked_inputs(model, labels)
+    labels = class_names(model, inputs) if labels is None else list(labels)
+    banks = model.banks() if hasattr(model, "banks") else {}
+    reference = latents.draw(with_laws(inputs, banks), sum(BATCH_SIZES), seed=0, banks=banks)
+    network = exported_network(model, inputs)
+    return Subject(network, inputs, tuple(model.image_shape), (reference,), banks, labels)
 
 
 def load_source(model_or_path, recipe):

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 
 from kgan.errors import BundleError
-from kgan.export.manifest import ONNX, REFERENCE, SAVED_MODEL, check_files, read_checked, read_manifest
+from kgan.export.manifest import ONNX, REFERENCES, SAVED_MODEL, check_files, read_checked, read_manifest
 from kgan.export.process import run_worker
 from kgan.export.runtime import open_session
 from kgan.types import to_uint8
@@ -66,17 +66,26 @@ def verify_bundle(folder):
     folder = pathlib.Path(folder)
     manifest = read_manifest(folder)
     files = check_files(folder, manifest)
-    inputs, expected = read_reference(folder, manifest)
-    errors, left_out = {}, {}
+    references = [read_reference(folder, manifest, name) for name in REFERENCES if name in manifest["files"]]
+    if not references:
+        raise BundleError(f"the bundle {folder} misses {REFERENCES[0]}")
+    made, left_out = {}, {}
     if "onnx" in manifest["formats"]:
-        made = run_onnx(read_checked(folder, manifest, ONNX), folder, inputs, manifest["onnx"])
-        errors["onnx"] = compare(ONNX, made, expected, manifest["data_range"])
+        model, details = read_checked(folder, manifest, ONNX), manifest["onnx"]
+        made["onnx"] = [run_onnx(model, folder, inputs, details) for inputs, _ in references]
     if "saved_model" in manifest["formats"]:
         if importlib.util.find_spec("tensorflow") is None:
             left_out["saved_model"] = "tensorflow is not installed"
         else:
-            made = _run_saved_model(folder, inputs)
-            errors["saved_model"] = compare(SAVED_MODEL, made, expected, manifest["data_range"])
+            made["saved_model"] = _run_saved_model(folder, [inputs for inputs, _ in references])
+    names = {"onnx": ONNX, "saved_model": SAVED_MODEL}
+    errors = {
+        kind: worst(
+            compare(names[kind], images, expected, manifest["data_range"])
+            for images, (_, expected) in zip(found, references)
+        )
+        for kind, found in made.items()
+    }
     return Report(folder, files, errors, left_out)
 
 
@@ -164,16 +173,32 @@ def _exposing(model, tensor):
     return model + b"\x3a" + bytes([len(output)]) + output
 
 
-def _run_saved_model(folder, inputs):
+def _run_saved_model(folder, references):
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(work)
-        np.savez(work / "inputs.npz", **inputs)
-        run_worker("run", (folder / SAVED_MODEL).resolve(), work / "inputs.npz", work / "outputs.npz")
-        return load_arrays(work / "outputs.npz")
+        for place, inputs in enumerate(references):
+            np.savez(work / f"inputs_{place}.npz", **inputs)
+        run_worker("run", (folder / SAVED_MODEL).resolve(), work)
+        return [load_arrays(work / f"outputs_{place}.npz") for place in range(len(references))]
 
 
-def read_reference(folder, manifest):
-    """The stored reference of a bundle.
+def worst(errors):
+    """The largest of several comparisons' differences.
+
+    Args:
+        errors: iterable of what `compare` returned.
+    """
+    errors = list(errors)
+    return {kind: max(error[kind] for error in errors) for kind in errors[0]}
+
+
+def read_reference(folder, manifest, name):
+    """A stored reference of a bundle.
+
+    Args:
+        folder: the bundle.
+        manifest: what `read_manifest` returned.
+        name: one of `kgan.export.manifest.REFERENCES`.
 
     Returns:
         `(inputs, images)`: dict of name to array `[8, ...]`, float32 `[8, h, w, c]`.
@@ -181,13 +206,13 @@ def read_reference(folder, manifest):
     Raises:
         BundleError: the file is damaged.
     """
-    arrays = load_arrays(folder / REFERENCE)
+    arrays = load_arrays(folder / name)
     names = {f"input_{spec.name}": spec.name for spec in manifest["inputs"]}
     if set(arrays) != {*names, FLOAT}:
-        raise BundleError(f"{REFERENCE} must hold {', '.join([*names, FLOAT])}, got {', '.join(arrays)}")
+        raise BundleError(f"{name} must hold {', '.join([*names, FLOAT])}, got {', '.join(arrays)}")
     if not np.isfinite(arrays[FLOAT]).all():
-        raise BundleError(f"{REFERENCE} must hold finite images, got NaN or infinity")
-    return {name: arrays[key] for key, name in names.items()}, arrays[FLOAT]
+        raise BundleError(f"{name} must hold finite images, got NaN or infinity")
+    return {key: arrays[stored] for stored, key in names.items()}, arrays[FLOAT]
 
 
 def load_arrays(path):

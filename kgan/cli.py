@@ -54,6 +54,7 @@ def parser():
     _add_evaluate(verb(commands.evaluate, "score a run or an exported bundle against real images"))
     _add_export(verb(commands.export, "export a run to a verified bundle"))
     _add_figure(verb(commands.figure, "draw a figure of the gallery, or list them"))
+    _add_translate(verb(commands.translate, "translate pictures with an exported bundle"))
     entry = verb(commands.verify, "check an exported bundle: hashes and outputs")
     entry.add_argument("bundle", metavar="BUNDLE")
     entry = verb(commands.check, "check your own GAN against the contract that kgan's own fulfil")
@@ -124,8 +125,17 @@ def _add_export(entry):
     entry.add_argument("run", metavar="RUN")
     entry.add_argument("-o", "--output", metavar="BUNDLE", required=True)
     entry.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="default: both")
+    entry.add_argument("--direction", help="of a model that translates: ab (the default) or ba")
     entry.add_argument("--part", metavar="NAME", help="one network alone, to -o FILE.onnx: classifier")
     _add_source(entry)
+
+
+def _add_translate(entry):
+    entry.add_argument("bundle", metavar="BUNDLE")
+    entry.add_argument("input", metavar="PICTURE_OR_FOLDER")
+    entry.add_argument("output", metavar="OUTPUT", help="a picture, or a folder for a folder's pictures")
+    entry.add_argument("--size", type=_count, metavar="N", help="shrink pictures with a longer side than N")
+    entry.add_argument("--memory", type=float, default=4.0, metavar="GB", help="about at most, default 4")
 
 
 def _parse(arguments):

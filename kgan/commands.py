@@ -280,7 +280,14 @@ def export(args):
     recipe = {**dataclasses.asdict(about), **_origin(about)}
     extractor = folder / "extractor.onnx"
     kept = extractor if extractor.is_file() else None
-    write_bundle(model, args.output, tuple(args.format), recipe=recipe, extractor=kept)
+    write_bundle(
+        model,
+        args.output,
+        tuple(args.format),
+        recipe=recipe,
+        extractor=kept,
+        direction=args.direction,
+    )
     print(args.output)
 
 
@@ -314,6 +321,22 @@ def _origin(about):
         if source == getattr(module.Config, "data", None):
             return getattr(module, "DATA", {"data": source})
     return {"data": source}
+
+
+def translate(args):
+    """Translates a picture, or all pictures of a folder, with an exported bundle."""
+    from kgan.export.runtime import Translator
+    from kgan.translation import translate_file, translate_folder
+
+    source, target = pathlib.Path(args.input), pathlib.Path(args.output)
+    translator = Translator(args.bundle, memory=args.memory * 1e9)
+    if not source.exists():
+        raise UsageError(f"the input must be a picture or a folder of pictures, found no {source}")
+    if source.is_dir():
+        translate_folder(translator, source, target, args.size)
+        return
+    translate_file(translator, source, target, args.size)
+    print(target)
 
 
 def verify(args):

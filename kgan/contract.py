@@ -210,7 +210,7 @@ def _refuses(model, usual, spec, value, what):
 
 
 def exports(build):
-    """The sampling network exports, and the bundle passes its verification."""
+    """The sampling network, or each direction of a translation, exports and passes its verification."""
     from kgan import export
 
     model = build()
@@ -221,8 +221,9 @@ def exports(build):
                 specs = model.sampling_inputs()
                 export.export_network(model.sampling_network(), bundle.with_suffix(".onnx"), inputs=specs)
                 return
-            export.export(model, bundle)
-            export.verify(bundle)
+            for direction in getattr(model, "directions", (None,)):
+                export.export(model, bundle.with_name(direction or "bundle"), direction=direction)
+                export.verify(bundle.with_name(direction or "bundle"))
         except KganError as error:
             raise AssertionError(f"the system must export and verify: {error}") from error
 

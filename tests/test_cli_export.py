@@ -44,6 +44,33 @@ def test_from_recipe_to_bundle(tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "no.png").exists()
 
 
+def test_from_recipe_to_translated_picture(tmp_path, capsys):
+    from kgan import catalog
+
+    run, bundle = tmp_path / "run", tmp_path / "bundle"
+    smoke = catalog.load("cyclegan_emoji").module.SMOKE
+    words = [f"{key}={value}" for key, value in smoke.items() if value is not None]
+    assert main(["run", "cyclegan_emoji", *words, "extractor_size=28", "--out", str(run)]) == 0
+    assert "all, ab, l1: output 0." in capsys.readouterr().out
+    assert (run / "translation.png").is_file()
+    scores = json.loads((run / "translation.json").read_text())
+    assert set(scores["all"]["ba"]) == {"l1", "features[fashion_mnist]", "reconstruction"}
+    with Image.open(run / "samples" / "epoch_0001.png") as sheet:
+        assert sheet.size == ((6 * 18 + 2) * 4, (4 * 18 + 2) * 4)
+    words = ["--direction", "ba", "--format", "onnx"]
+    assert main(["export", str(run), "-o", str(bundle), *words]) == 0
+    assert json.loads((bundle / "kgan.json").read_text())["translation"]["direction"] == "ba"
+    picture, out = tmp_path / "in.png", tmp_path / "out.png"
+    Image.new("RGB", (33, 21), "teal").save(picture)
+    assert main(["translate", str(bundle), str(picture), str(out)]) == 0
+    with Image.open(out) as made:
+        assert (made.size, made.mode) == ((33, 21), "L")
+    capsys.readouterr()
+    assert main(["sample", str(bundle), "-o", str(tmp_path / "no.png")]) == 2
+    assert "translates images: use kgan translate" in capsys.readouterr().err
+    assert main(["export", str(run), "-o", str(tmp_path / "no"), "--direction", "b"]) == 2
+
+
 @pytest.mark.once
 def test_one_part_alone_is_written_as_onnx(tmp_path):
     from types import SimpleNamespace

@@ -26,6 +26,7 @@ LEVELS = (
         "mode_table",
         "gallery",
         "commands",
+        "translation",
         "cli",
         "demo",
         "__main__",

@@ -15,6 +15,7 @@ from kgan.callbacks.sample_sheet import SampleSheet
 from kgan.callbacks.spread import Spread
 from kgan.callbacks.stop_on_non_finite import StopOnNonFinite
 from kgan.callbacks.tag_table import TagTable
+from kgan.callbacks.translation_report import TranslationReport
 
 __all__ = [
     "Checkpoint",
@@ -32,4 +33,5 @@ __all__ = [
     "Spread",
     "StopOnNonFinite",
     "TagTable",
+    "TranslationReport",
 ]

@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from kgan.data.images import Images, load_images
     from kgan.data.instance_selection import select_instances
     from kgan.data.neighbor_batches import NeighborBatches
+    from kgan.data.scenes import scene_pairs
     from kgan.data.semi_supervised import FewLabels, few_labels
     from kgan.data.stacked import StackedDigits
     from kgan.data.tags import TagPairs, WordVectors, load_tags, synthetic_tags
+    from kgan.data.unpaired import UnpairedImages, load_unpaired
 
 _NAMES = {
     "FeatureStore": "feature_store",
@@ -21,12 +23,15 @@ _NAMES = {
     "NeighborBatches": "neighbor_batches",
     "StackedDigits": "stacked",
     "TagPairs": "tags",
+    "UnpairedImages": "unpaired",
     "WordVectors": "tags",
     "few_labels": "semi_supervised",
     "gaussian_grid": "gaussians",
     "gaussian_ring": "gaussians",
     "load_images": "images",
     "load_tags": "tags",
+    "load_unpaired": "unpaired",
+    "scene_pairs": "scenes",
     "select_instances": "instance_selection",
     "synthetic_tags": "tags",
 }
@@ -39,12 +44,15 @@ __all__ = [
     "NeighborBatches",
     "StackedDigits",
     "TagPairs",
+    "UnpairedImages",
     "WordVectors",
     "few_labels",
     "gaussian_grid",
     "gaussian_ring",
     "load_images",
     "load_tags",
+    "load_unpaired",
+    "scene_pairs",
     "select_instances",
     "synthetic_tags",
 ]

@@ -33,9 +33,7 @@ class ReflectionPadding2D(keras.layers.Layer):
         self.padding = padding
 
     def build(self, input_shape):
-        for side in input_shape[1:3]:
-            if side is not None and side <= self.padding:
-                raise UsageError(f"images must have more than {self.padding} pixels a side, got {side}")
+        self.compute_output_shape(input_shape)
 
     def call(self, images):
         pad = (self.padding, self.padding)
@@ -43,6 +41,9 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
+        for side in sides:
+            if side is not None and side <= self.padding:
+                raise UsageError(f"images must have more than {self.padding} pixels a side, got {side}")
         return (batch, *(side and side + 2 * self.padding for side in sides), channels)
 
     def get_config(self):

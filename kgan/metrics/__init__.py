@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kgan.metrics.mode_counts import count_classes, count_modes
     from kgan.metrics.moments import Moments
     from kgan.metrics.neighbors import nearest, nearest_neighbour_accuracy
+    from kgan.metrics.paired import paired_scores
     from kgan.metrics.parzen_window import Parzen, parzen
     from kgan.metrics.path_length import feature_distance, perceptual_path_length
     from kgan.metrics.progress_line import ProgressLine
@@ -67,6 +68,7 @@ _NAMES = {
     "Moments": "moments",
     "nearest": "neighbors",
     "nearest_neighbour_accuracy": "neighbors",
+    "paired_scores": "paired",
     "Parzen": "parzen_window",
     "parzen": "parzen_window",
     "feature_distance": "path_length",
@@ -121,6 +123,7 @@ __all__ = [
     "nearest",
     "nearest_neighbour_accuracy",
     "open_network",
+    "paired_scores",
     "parzen",
     "perceptual_path_length",
     "polynomial_mmd",

@@ -1,6 +1,7 @@
 """The systems: one file each."""
 
 from kgan.models.conditional_gan import ConditionalGAN
+from kgan.models.cyclegan import CycleGAN
 from kgan.models.dcgan import DCGAN
 from kgan.models.gan import GAN
 from kgan.models.instance_conditioned_gan import InstanceConditionedGAN
@@ -8,4 +9,13 @@ from kgan.models.lsgan import LSGAN
 from kgan.models.pggan import PGGAN
 from kgan.models.semi_supervised_gan import SemiSupervisedGAN
 
-__all__ = ["DCGAN", "GAN", "LSGAN", "PGGAN", "ConditionalGAN", "InstanceConditionedGAN", "SemiSupervisedGAN"]
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "LSGAN",
+    "PGGAN",
+    "ConditionalGAN",
+    "CycleGAN",
+    "InstanceConditionedGAN",
+    "SemiSupervisedGAN",
+]

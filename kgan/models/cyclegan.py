@@ -7,11 +7,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, layers, losses
+from kgan import _backend, layers, losses, pictures
 from kgan.engine.model import AdversarialModel, Preset
 from kgan.errors import UsageError
 from kgan.losses.reconstruction import l1
-from kgan.types import Input, to_uint8
+from kgan.types import Input, Sides, check_pictures, to_uint8
 
 L = keras.layers
 
@@ -111,7 +111,7 @@ def patch_discriminator(image_size=256, channels=3, width=64, stages=3, affine=F
         affine: learned scale and shift after each normalisation.
 
     Raises:
-        UsageError: the image leaves no score.
+        UsageError: the image is smaller than the patch.
 
     Example:
 
@@ -120,10 +120,10 @@ def patch_discriminator(image_size=256, channels=3, width=64, stages=3, affine=F
     """
     sides = _sides(image_size)
     for side in sides:
-        if side is not None and (side >> stages) < 3:
+        if side is not None and side < receptive_field(stages):
             raise UsageError(
-                f"image_size must be at least {3 << stages} for {stages} halvings "
-                f"(patches of {receptive_field(stages)} pixels), got {side}"
+                f"image_size must be at least {receptive_field(stages)}, the side of a patch with {stages} "
+                f"halvings, got {side}: use fewer halvings"
             )
     kernel, pad = (4, 1) if stages else (1, 0)
     blocks = [_conv(width, kernel, 2 if stages else 1, pad), L.LeakyReLU(0.2)]
@@ -158,13 +158,42 @@ def _sides(image_size):
     return tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
 
 
-def _training(learning_rate=2e-4):
-    def adam():
-        return keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+def _sides_of(network):
+    """The `Sides` of a network of free sizes, or `None` where no multiple of its halvings comes out."""
+    multiple, channels = 1, network.input_shape[-1]
+    for layer in network._flatten_layers():
+        if hasattr(layer, "strides") and not isinstance(layer, keras.layers.Conv2DTranspose):
+            multiple *= max(layer.strides)  # convolutions and poolings
+    for least in range(multiple, 5 * multiple, multiple):
+        try:
+            made = network.compute_output_spec(keras.KerasTensor((1, least, least, channels)))
+        except (ValueError, UsageError):
+            continue
+        if made.shape[1:3] == (least, least):
+            return Sides(multiple, least)
+    return None
 
+
+def optimizers(learning_rate=2e-4):
+    """The published Adam of each player, for `compile`.
+
+    Args:
+        learning_rate: float or schedule, such as `kgan.engine.schedules.LinearDecay`.
+
+    Example:
+
+    >>> sorted(optimizers(1e-4))
+    ['discriminator', 'generator']
+    """
+    return {
+        player: keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+        for player in ("generator", "discriminator")
+    }
+
+
+def _training():
     # Mean squared errors: without the half in G, with it on the sum in D.
-    loss = losses.LeastSquares(generator_weight=2.0)
-    return {"optimizer": {"generator": adam(), "discriminator": adam()}, "loss": loss}
+    return {"optimizer": optimizers(), "loss": losses.LeastSquares(generator_weight=2.0)}
 
 
 def networks(generator=resnet_generator, image_size=256, channels=3, width=64, stages=3, **kwargs):
@@ -180,7 +209,7 @@ def networks(generator=resnet_generator, image_size=256, channels=3, width=64, s
 
     Example:
 
-    >>> sorted(networks(image_size=32, width=4, stages=2, blocks=1))
+    >>> sorted(networks(image_size=40, width=4, stages=2, blocks=1))
     ['discriminator_a', 'discriminator_b', 'generator_ab', 'generator_ba']
     """
     made = {}
@@ -314,6 +343,20 @@ class CycleGAN(AdversarialModel):
         """(height, width, channels) of an image of A."""
         return tuple(self.generator_ab.input_shape[1:])
 
+    @property
+    def image_shape_b(self):
+        """(height, width, channels) of an image of B."""
+        return tuple(self.generator_ba.input_shape[1:])
+
+    def _check_images(self, data):
+        super()._check_images(data)
+        shape = getattr(data, "image_shape_b", None)
+        if shape is None and isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], np.ndarray):
+            shape = data[1].shape[1:]
+        if shape is not None and tuple(shape) != self.image_shape_b:
+            made, given = ("x".join(map(str, s)) for s in (self.image_shape_b, shape))
+            raise UsageError(f"images of B must be {made} for this model, got {given}")
+
     def players(self):
         return {
             "generator": [self.generator_ab, self.generator_ba],
@@ -370,11 +413,83 @@ class CycleGAN(AdversarialModel):
     def sampled_network(self):
         return self.generator_ab
 
+    def set_banks(self, banks):
+        """Gives the model held-out images, which `sample` and `sheet` translate.
+
+        Args:
+            banks: dict of `"image"`, images of A, and maybe `"image_b"`, as many images of B, float32
+                `[m, height, width, channels]` in [-1, 1].
+
+        Raises:
+            UsageError: another name, other shapes, or different numbers of images.
+        """
+        banks = dict(banks)
+        images_b = banks.pop("image_b", None)
+        super().set_banks(banks)
+        if images_b is None:
+            return
+        images_b, wanted = np.array(images_b, "float32"), (len(banks.get("image", ())), *self.image_shape_b)
+        if images_b.shape != wanted or not np.isfinite(images_b).all():
+            raise UsageError(
+                f"bank image_b must be {list(wanted)} finite numbers, got {list(images_b.shape)}"
+            )
+        self._banks["image_b"] = images_b
+
+    def sheet(self, n, seed=0):
+        """Triples of an image, its translation, and what comes back: of A on the left, of B on the right."""
+        banks = self.banks()
+        names = [name for name in ("image", "image_b") if name in banks]
+        alike = self.image_shape == self.image_shape_b
+        if not names or not alike or not pictures.drawable(self.image_shape):
+            return None, None
+        rows = max(1, min(n // (3 * len(names)), len(banks[names[0]])))
+        columns = []
+        for name, there, back in zip(names, ("ab", "ba"), ("ba", "ab")):
+            images = to_uint8(banks[name][:rows])
+            made = self.translate(images, there)
+            columns += [images, made, self.translate(made, back)]
+        return np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:]), len(columns)
+
+    @property
+    def directions(self):
+        """The translations that `translate` and an export choose from."""
+        return ("ab", "ba")
+
+    def translator(self, direction="ab"):
+        """One direction's network for images of any size that it can take.
+
+        Args:
+            direction: `"ab"` or `"ba"`.
+
+        Returns:
+            `(network, sides)`: a Keras model with the present weights, from float images in [-1, 1] to such
+            images, and its `kgan.types.Sides`; these are `None` where it takes images of one size alone.
+
+        Raises:
+            UsageError: another direction.
+
+        Example:
+
+        >>> network, sides = CycleGAN.tiny().translator("ab")
+        >>> network.input_shape, sides.multiple, sides.least
+        ((None, None, None, 3), 4, 8)
+        """
+        network = self._direction(direction)
+        channels = network.input_shape[-1]
+        try:
+            free = keras.models.clone_model(network, input_tensors=keras.Input((None, None, channels)))
+            free.set_weights(network.get_weights())
+        except (ValueError, TypeError):  # a layer, such as Dense after Flatten, fixes the size
+            return network, None
+        sides = _sides_of(free)
+        return (network, None) if sides is None else (free, sides)
+
     def translate(self, images, direction="ab", batch_size=16):
         """Turns images of one set into images of the other.
 
         Args:
-            images: uint8 `[n, height, width, channels]`, of the networks' size.
+            images: uint8 `[n, height, width, channels]`, of the networks' size, or of another one where the
+                networks can take it: a `resnet_generator` takes sides that are multiples of 4.
             direction: `"ab"` or `"ba"`.
             batch_size: images at a time, >= 1; it changes no image.
 
@@ -384,12 +499,12 @@ class CycleGAN(AdversarialModel):
         Raises:
             UsageError: another direction, or images of another shape or type.
         """
-        network = self._direction(direction)
-        images, shape = np.asarray(images), tuple(network.input_shape[1:])
-        fits = images.ndim == 4 and all(want in (None, n) for want, n in zip(shape, images.shape[1:]))
-        if images.dtype != np.uint8 or not fits:
-            wanted = "x".join("any" if side is None else str(side) for side in ("n", *shape))
-            raise UsageError(f"images must be uint8 {wanted}, got {images.dtype} {images.shape}")
+        network, images = self._direction(direction), np.asarray(images)
+        shape, sides = tuple(network.input_shape[1:]), None
+        if images.ndim == 4 and images.shape[1:] != shape:
+            network, sides = self.translator(direction)
+            shape = tuple(network.input_shape[1:])
+        check_pictures(images, shape, sides)
         parts = []
         for start in range(0, len(images), batch_size):
             part = images[start : start + batch_size].astype("float32") / 127.5 - 1.0
@@ -399,7 +514,7 @@ class CycleGAN(AdversarialModel):
         return np.concatenate(parts) if parts else images
 
     def _direction(self, direction):
-        if direction not in ("ab", "ba"):
+        if direction not in self.directions:
             raise UsageError(f'direction must be "ab" or "ba", got {direction!r}')
         return self.generator_ab if direction == "ab" else self.generator_ba
 
@@ -407,7 +522,7 @@ class CycleGAN(AdversarialModel):
 
     def example_data(self, n, seed=0):
         rng = np.random.default_rng(seed)
-        shapes = self.image_shape, tuple(self.generator_ba.input_shape[1:])
+        shapes = self.image_shape, self.image_shape_b
         return tuple(rng.uniform(-1.0, 1.0, (n, *shape)).astype("float32") for shape in shapes)
 
     def get_config(self):
@@ -425,5 +540,5 @@ class CycleGAN(AdversarialModel):
         """The smallest instance, with settings that differ from the defaults."""
         made = networks(image_size=16, width=2, stages=1, blocks=1)
         model = cls(**made, cycle_weight=(5.0, 6.0), identity_weight=0.25, pool_size=3, seed=4)
-        model.set_banks({"image": model.example_data(4, seed=1)[0]})
+        model.set_banks(dict(zip(("image", "image_b"), model.example_data(4, seed=1))))
         return model

@@ -67,8 +67,11 @@ def main(path):
     out = {}
     for name in kgan.models.__all__:
         system = getattr(kgan.models, name)
+        critics = system.tiny().players()["discriminator"]
         coupled = any(
-            isinstance(layer, keras.layers.BatchNormalization) for layer in system.tiny().discriminator.layers
+            isinstance(layer, keras.layers.BatchNormalization)
+            for critic in critics
+            for layer in critic.layers
         )
         penalties = [] if coupled else [kgan.losses.R1(0.3), kgan.losses.GradientPenalty(0.2)]
         model = prepared(system, penalties)

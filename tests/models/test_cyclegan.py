@@ -6,16 +6,20 @@ import pytest
 from keras import ops
 
 from kgan import losses
+from kgan.callbacks import TranslationReport
+from kgan.data import scene_pairs
 from kgan.engine.schedules import LinearDecay
 from kgan.errors import UsageError
 from kgan.models.cyclegan import (
     CycleGAN,
     networks,
+    optimizers,
     patch_discriminator,
     receptive_field,
     resnet_generator,
     unet_generator,
 )
+from kgan.types import to_uint8
 
 
 def trainable(network):
@@ -175,7 +179,9 @@ def test_arguments_out_of_range_are_refused():
         CycleGAN(**made, cycle_weight=-1)
     with pytest.raises(UsageError, match="identity_weight must be >= 0, got -2"):
         CycleGAN(**made, identity_weight=-2)
-    with pytest.raises(UsageError, match="image_size must be at least 24 for 3 halvings"):
+    with pytest.raises(
+        UsageError, match="image_size must be at least 70, the side of a patch with 3 halvings, got 16"
+    ):
         patch_discriminator(16)
     with pytest.raises(UsageError, match="power of two >= 8, got 48"):
         unet_generator(48)
@@ -183,3 +189,58 @@ def test_arguments_out_of_range_are_refused():
         CycleGAN(**made).translate(np.zeros((1, 16, 16, 3), "uint8"), "aa")
     with pytest.raises(UsageError, match="images must be uint8 nx16x16x3, got float64"):
         CycleGAN(**made).translate(np.zeros((1, 16, 16, 3)))
+
+
+def test_a_known_mapping_is_learned_without_pairs(tmp_path):
+    # Warm shapes to cold ones: the truth exchanges red and blue. No scene is in both training sets.
+    a, _ = scene_pairs(200, seed=0)
+    _, b = scene_pairs(200, seed=1)
+    keras.utils.set_random_seed(0)
+    model = CycleGAN(**networks(image_size=16, width=8, stages=1, blocks=1), pool_size=20)
+    model.compile(optimizer=optimizers(1e-3))
+    model.fit(*(x.astype("float32") / 127.5 - 1.0 for x in (a, b)), batch_size=4, epochs=8, verbose=0)
+    found = TranslationReport(*scene_pairs(64, seed=2), folder=tmp_path).write(model)["all"]
+    for direction in ("ab", "ba"):
+        scores = found[direction]["l1"]
+        assert scores["output"] < 0.5 * scores["input"]
+        assert scores["output"] < 0.5 * scores["shuffled"]
+        assert found[direction]["reconstruction"]["l1"] < 0.5 * scores["input"]
+    assert (tmp_path / "translation.png").is_file()
+
+
+@pytest.mark.once
+def test_sheets_show_images_translations_and_what_comes_back():
+    model = CycleGAN.tiny()
+    images, columns = model.sheet(12)
+    assert (images.shape, columns) == ((12, 16, 16, 3), 6)
+    a, b = (to_uint8(model.banks()[name]) for name in ("image", "image_b"))
+    made = model.translate(a, "ab")
+    np.testing.assert_array_equal(images[6], a[1])
+    np.testing.assert_array_equal(images[7], made[1])
+    np.testing.assert_array_equal(images[8], model.translate(made, "ba")[1])
+    np.testing.assert_array_equal(images[9], b[1])
+    assert CycleGAN(**networks(image_size=16, width=2, stages=1, blocks=1)).sheet(12) == (None, None)
+
+
+@pytest.mark.once
+def test_held_out_images_must_fit():
+    model = CycleGAN.tiny()
+    a, b = model.example_data(3)
+    with pytest.raises(UsageError, match=r"bank image_b must be \[3, 16, 16, 3\] finite numbers, got \[2,"):
+        model.set_banks({"image": a, "image_b": b[:2]})
+    with pytest.raises(UsageError, match=r"banks must be of \['image'\], got \['picture'\]"):
+        model.set_banks({"picture": a})
+
+
+@pytest.mark.once
+def test_pictures_of_another_size_go_through_the_same_weights():
+    model = CycleGAN.tiny()
+    images = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 3), dtype=np.uint8)
+    made = model.translate(images, "ba")
+    assert made.shape == images.shape
+    network, sides = model.translator("ba")
+    assert (sides.multiple, sides.least) == (4, 8)
+    floats = ops.convert_to_numpy(network(images.astype("float32") / 127.5 - 1.0))
+    np.testing.assert_array_equal(made, to_uint8(floats))
+    for weight, copy in zip(model.generator_ba.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, copy)

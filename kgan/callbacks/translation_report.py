@@ -1,0 +1,94 @@
+"""What a trained translation makes of held-out images, beside the truth."""
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+
+from kgan.errors import UsageError
+from kgan.files import replacing
+from kgan.metrics.paired import paired_scores
+from kgan.pictures import save_sheet
+
+
+class TranslationReport(keras.callbacks.Callback):
+    """Writes `translation.json` and `translation.png` when a training ends, and prints the scores.
+
+    The picture has rows of an image of A, its translation, what comes back, and the true partner; below, the
+    same from B. `translation.json` holds `kgan.metrics.paired_scores` of both directions for each group of
+    pairs, and the error of what comes back.
+
+    Args:
+        images_a, images_b: held-out images, uint8 `[n, height, width, channels]`, n >= 2; image i of both a
+            true pair.
+        extractor: a feature network such as `kgan.metrics.ONNXFeatures`, or `None` for pixels alone.
+        groups: dict of a name to the places of some pairs, to be scored by themselves, or `None` for all.
+        shown: rows of each direction in the picture, >= 1.
+        folder: where to; `kgan run` says its own by `join_run`.
+
+    Raises:
+        UsageError: an argument breaks its rule.
+
+    Example:
+
+    >>> from kgan.models import CycleGAN
+    >>> import tempfile
+    >>> images = np.zeros((2, 16, 16, 3), "uint8")
+    >>> report = TranslationReport(images, images, folder=tempfile.mkdtemp())
+    >>> sorted(report.write(CycleGAN.tiny())["all"]["ab"]["l1"])
+    ['input', 'output', 'shuffled']
+    """
+
+    def __init__(self, images_a, images_b, extractor=None, *, groups=None, shown=10, folder="."):
+        super().__init__()
+        self.images = {"ab": np.asarray(images_a), "ba": np.asarray(images_b)}
+        if len(images_a) != len(images_b) or len(images_a) < 2:
+            raise UsageError(f"images must be pairs, at least 2, got {len(images_a)} and {len(images_b)}")
+        if shown < 1:
+            raise UsageError(f"shown must be at least 1, got {shown}")
+        self.extractor, self.shown, self.folder = extractor, shown, pathlib.Path(folder)
+        self.groups = {"all": np.arange(len(images_a))} if groups is None else groups
+
+    def join_run(self, folder, epochs):
+        """Makes the run's folder the one to write into."""
+        self.folder = pathlib.Path(folder)
+
+    def on_train_end(self, logs=None):
+        for name, directions in self.write(self.model).items():
+            for direction, scores in directions.items():
+                for kind, values in scores.items():
+                    line = ", ".join(f"{what} {value:.4f}" for what, value in values.items())
+                    print(f"{name}, {direction}, {kind}: {line}", flush=True)
+
+    def write(self, model):
+        """Writes both files for a model and returns the scores: group, direction, kind, value."""
+        made = {way: model.translate(images, way) for way, images in self.images.items()}
+        back = {"ab": model.translate(made["ab"], "ba"), "ba": model.translate(made["ba"], "ab")}
+        truth = {"ab": self.images["ba"], "ba": self.images["ab"]}
+        found = {}
+        for name, rows in self.groups.items():
+            found[name] = {}
+            for way, images in self.images.items():
+                scores = paired_scores(made[way][rows], images[rows], truth[way][rows], self.extractor)
+                gap = np.abs(back[way][rows].astype(int) - images[rows]).mean() / 255.0
+                scores["reconstruction"] = {"l1": float(gap)}
+                found[name][way] = scores
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self.folder / "translation.json") as temporary:
+            temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        self._draw(made, back, truth)
+        return found
+
+    def _draw(self, made, back, truth):
+        """The sheet of both directions, where their images have one shape."""
+        if self.images["ab"].shape != self.images["ba"].shape:
+            return
+        places = np.linspace(0, len(self.images["ab"]) - 1, min(self.shown, len(self.images["ab"])))
+        places = places.astype(int)
+        rows = [
+            np.stack([x[way][places] for x in (self.images, made, back, truth)], axis=1)
+            for way in ("ab", "ba")
+        ]
+        images = np.concatenate(rows).reshape(-1, *self.images["ab"].shape[1:])
+        save_sheet(self.folder / "translation.png", images, 4)

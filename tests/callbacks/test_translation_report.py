@@ -1,0 +1,48 @@
+"""Scores of a translation against true pairs, written when a training ends."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kgan.callbacks import TranslationReport
+from kgan.data import scene_pairs
+from kgan.errors import UsageError
+from kgan.metrics import paired_scores
+from kgan.models import CycleGAN
+
+pytestmark = pytest.mark.once
+
+
+def test_both_directions_of_each_group_are_scored(tmp_path, capsys):
+    a, b = scene_pairs(6)
+    model = CycleGAN.tiny()
+    groups = {"all": np.arange(6), "some": np.array([1, 3, 4])}
+    report = TranslationReport(a, b, groups=groups, shown=2)
+    report.set_model(model)
+    report.join_run(tmp_path, 1)
+    report.on_train_end()
+    found = json.loads((tmp_path / "translation.json").read_text())
+    assert set(found) == {"all", "some"}
+    made, rows = model.translate(b, "ba"), groups["some"]
+    assert found["some"]["ba"]["l1"] == paired_scores(made[rows], b[rows], a[rows])["l1"]
+    back = model.translate(made, "ab").astype(int)
+    assert found["all"]["ba"]["reconstruction"]["l1"] == pytest.approx(np.abs(back - b).mean() / 255)
+    assert "some, ba, l1: output 0." in capsys.readouterr().out
+    with Image.open(tmp_path / "translation.png") as sheet:
+        assert sheet.size == (4 * 18 + 2, 4 * 18 + 2)  # two rows of each direction, four columns
+        assert np.array_equal(np.asarray(sheet)[2:18, 2:18], a[0])
+        assert np.array_equal(np.asarray(sheet)[2:18, 56:72], b[0])
+
+
+def test_wrong_arguments():
+    a, b = scene_pairs(3)
+    with pytest.raises(UsageError, match="images must be pairs, at least 2, got 3 and 2"):
+        TranslationReport(a, b[:2])
+    with pytest.raises(UsageError, match="shown must be at least 1, got 0"):
+        TranslationReport(a, b, shown=0)
+    with pytest.raises(UsageError, match="n must be at least 1, got 0"):
+        scene_pairs(0)
+    with pytest.raises(UsageError, match="image_size must be at least 8, got 4"):
+        scene_pairs(1, 4)
