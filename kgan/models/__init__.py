@@ -6,5 +6,14 @@ from kgan.models.gan import GAN
 from kgan.models.instance_conditioned_gan import InstanceConditionedGAN
 from kgan.models.lsgan import LSGAN
 from kgan.models.semi_supervised_gan import SemiSupervisedGAN
+from kgan.models.stargan import StarGAN
 
-__all__ = ["DCGAN", "GAN", "LSGAN", "ConditionalGAN", "InstanceConditionedGAN", "SemiSupervisedGAN"]
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "LSGAN",
+    "ConditionalGAN",
+    "InstanceConditionedGAN",
+    "SemiSupervisedGAN",
+    "StarGAN",
+]
