@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kgan.data.neighbor_batches import NeighborBatches
     from kgan.data.semi_supervised import FewLabels, few_labels
     from kgan.data.stacked import StackedDigits
+    from kgan.data.subset import subset
     from kgan.data.tags import TagPairs, WordVectors, load_tags, synthetic_tags
 
 _NAMES = {
@@ -28,6 +29,7 @@ _NAMES = {
     "load_images": "images",
     "load_tags": "tags",
     "select_instances": "instance_selection",
+    "subset": "subset",
     "synthetic_tags": "tags",
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "load_images",
     "load_tags",
     "select_instances",
+    "subset",
     "synthetic_tags",
 ]
 

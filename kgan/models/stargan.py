@@ -139,13 +139,22 @@ def _schema(num_classes, schema):
     return [[domain_labels.CLASSES, num_classes]]
 
 
-def networks(image_size=128, channels=3, num_classes=None, schema=None, width=64, blocks=6, stages=6):
+def networks(
+    image_size=128,
+    channels=3,
+    num_classes=None,
+    schema=None,
+    width=64,
+    blocks=6,
+    stages=6,
+    discriminator_width=None,
+):
     """Both networks and what they are told, for the constructor of `StarGAN`.
 
     Args:
-        image_size, channels, num_classes, schema, width: as in `generator`; both networks get `width`.
-        blocks: residual blocks of the generator.
+        image_size, channels, num_classes, schema, width, blocks: as in `generator`.
         stages: halvings in the discriminator.
+        discriminator_width: channels after its first convolution, default `width`.
 
     Example:
 
@@ -153,9 +162,10 @@ def networks(image_size=128, channels=3, num_classes=None, schema=None, width=64
     ['discriminator', 'generator', 'num_classes', 'schema']
     """
     told = {"num_classes": num_classes, "schema": schema}
+    judged = {"width": discriminator_width or width, "stages": stages}
     return {
         "generator": generator(image_size, channels, **told, width=width, blocks=blocks),
-        "discriminator": discriminator(image_size, channels, **told, width=width, stages=stages),
+        "discriminator": discriminator(image_size, channels, **told, **judged),
         **told,
     }
 
@@ -221,7 +231,7 @@ _PRESETS = {
     ),
     "stargan_32": Preset(
         "32x32, one of 6 domains, a quarter of the width, 3 residual blocks: for a CPU (unpublished)",
-        functools.partial(networks, 32, num_classes=6, width=16, blocks=3, stages=4),
+        functools.partial(networks, 32, num_classes=6, width=16, blocks=3, stages=4, discriminator_width=32),
         functools.partial(training, "constant", 2e-4),
         80,
     ),
