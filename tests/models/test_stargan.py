@@ -230,10 +230,10 @@ def with_bank(**told):
     return model
 
 
-@pytest.mark.parametrize("schema", [[["attributes", 3]], [["attributes", 2], ["classes", 3]]])
-@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
-def test_contract_of_label_vectors(check, schema):
-    check(lambda: with_bank(schema=schema))
+# The rest of the contract does not depend on what a label is.
+@pytest.mark.parametrize("check", ["config", "saving", "sampling", "conditions"])
+def test_contract_of_label_vectors(check):
+    getattr(contract, check)(lambda: with_bank(schema=[["attributes", 2], ["classes", 3]]))
 
 
 def test_sheets_show_the_input_and_every_target():
