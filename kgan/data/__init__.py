@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kgan.data.feature_store import FeatureStore
     from kgan.data.gaussians import Gaussians, gaussian_grid, gaussian_ring
+    from kgan.data.image_subset import subset
     from kgan.data.images import Images, load_images
     from kgan.data.instance_selection import select_instances
     from kgan.data.neighbor_batches import NeighborBatches
     from kgan.data.semi_supervised import FewLabels, few_labels
     from kgan.data.stacked import StackedDigits
-    from kgan.data.subset import subset
     from kgan.data.tags import TagPairs, WordVectors, load_tags, synthetic_tags
 
 _NAMES = {
@@ -29,7 +29,7 @@ _NAMES = {
     "load_images": "images",
     "load_tags": "tags",
     "select_instances": "instance_selection",
-    "subset": "subset",
+    "subset": "image_subset",
     "synthetic_tags": "tags",
 }
 
