@@ -31,7 +31,7 @@ MODIFIERS = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF")
 class Config:
     """Settings."""
 
-    epochs: int = 150
+    epochs: int = 120
     batch_size: int = 48  # images of a train step, a multiple of discriminator_steps
     seed: int = 0
     data: str = "emoji_google"  # local folder or hub id
