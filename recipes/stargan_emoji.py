@@ -130,10 +130,9 @@ def classifier(cfg):
     for number, width in enumerate((16, 32, 64)):
         start = keras.initializers.HeNormal(seed=number)
         layers += [
-            L.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer=start),
+            L.Conv2D(width, 3, 2, padding="same", use_bias=False, kernel_initializer=start),
             L.BatchNormalization(momentum=0.9),
             L.ReLU(),
-            L.MaxPooling2D(),
         ]
     head = L.Dense(len(images.class_names), kernel_initializer=keras.initializers.GlorotUniform(seed=9))
     network = keras.Sequential([*layers, L.GlobalAveragePooling2D(), head])
