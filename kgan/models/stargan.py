@@ -344,7 +344,7 @@ class StarGAN(AdversarialModel):
         return {"discriminator": [self.discriminator], "generator": [self.generator]}
 
     def default_training(self):
-        return training("constant")
+        return training()
 
     # -- training
 
