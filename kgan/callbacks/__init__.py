@@ -4,6 +4,7 @@ from kgan.callbacks.checkpoint import Checkpoint
 from kgan.callbacks.class_consistency import ClassConsistency
 from kgan.callbacks.class_coverage import ClassCoverage
 from kgan.callbacks.classifier_error import ClassifierError
+from kgan.callbacks.domain_scores import DomainScores
 from kgan.callbacks.evaluate import Evaluate
 from kgan.callbacks.history_csv import HistoryCSV
 from kgan.callbacks.inference_report import InferenceReport
@@ -22,6 +23,7 @@ __all__ = [
     "ClassConsistency",
     "ClassCoverage",
     "ClassifierError",
+    "DomainScores",
     "Evaluate",
     "HistoryCSV",
     "InferenceReport",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kgan.data.feature_store import FeatureStore
     from kgan.data.gaussians import Gaussians, gaussian_grid, gaussian_ring
+    from kgan.data.image_subset import subset
     from kgan.data.images import Images, load_images
     from kgan.data.instance_selection import select_instances
     from kgan.data.neighbor_batches import NeighborBatches
@@ -33,6 +34,7 @@ _NAMES = {
     "load_unpaired": "unpaired",
     "scene_pairs": "scenes",
     "select_instances": "instance_selection",
+    "subset": "image_subset",
     "synthetic_tags": "tags",
 }
 
@@ -54,6 +56,7 @@ __all__ = [
     "load_unpaired",
     "scene_pairs",
     "select_instances",
+    "subset",
     "synthetic_tags",
 ]
 

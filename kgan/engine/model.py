@@ -340,12 +340,12 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         """The network's output, by the backend's shortest way."""
         return _backend.forward(network, x, training)
 
-    def penalized_scores(self, player, critic, real, fake, fake_critic=None):
+    def penalized_scores(self, player, critic, real, fake, fake_critic=None, real_scores=None):
         """Scores of both batches and the sum of the player's penalties, sharing forward passes.
 
         A penalty of every step at the reals or fakes reuses the score that the loss needs anyway. A critic
         of conditions of their own judges the fakes where `fake_critic` is given; points between reals and
-        fakes are then judged by `critic`.
+        fakes are then judged by `critic`. Scores of the reals that are known already spare their pass.
 
         Returns:
             `(real scores, fake scores, weighted penalty, logs)`.
@@ -357,6 +357,8 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         for point, judge, images in (("real", critic, real), ("fake", fake_critic, fake)):
             if point in shared:
                 scores[point], slopes[point] = self._slope(player, judge, images)
+            elif point == "real" and real_scores is not None:
+                scores[point] = real_scores
             else:
                 scores[point] = judge(images)
         total, logs = 0.0, {}

@@ -8,6 +8,7 @@ from kgan.models.instance_conditioned_gan import InstanceConditionedGAN
 from kgan.models.lsgan import LSGAN
 from kgan.models.pggan import PGGAN
 from kgan.models.semi_supervised_gan import SemiSupervisedGAN
+from kgan.models.stargan import StarGAN
 
 __all__ = [
     "DCGAN",
@@ -18,4 +19,5 @@ __all__ = [
     "CycleGAN",
     "InstanceConditionedGAN",
     "SemiSupervisedGAN",
+    "StarGAN",
 ]
