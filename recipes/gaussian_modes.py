@@ -11,6 +11,8 @@ there are of high quality.
 
 Data: drawn, data=ring or data=grid.
 Command: kgan run gaussian_modes data=grid game=lsgan, for all of them: kgan figure gaussian_modes
+Seen, mean of seeds 0 to 4, modes of 8 and of 25: minimax 7.8 and 18.4, non_saturating 8.0 and 19.0, lsgan 6.4
+and 19.4, wgan_gp 8.0 and 25.0, relativistic 8.0 and 25.0; shares of high quality are in docs/results.md.
 """
 
 import dataclasses
