@@ -138,7 +138,7 @@ def _compare_runs(path, *, runs: str = "runs", n: int = 32, columns: int = 4, se
     from kgan.pictures import read_history
 
     folders = [pathlib.Path(name) for name in runs.split(",")]
-    if len(folders) == 1:
+    if len(folders) == 1 and not (folders[0] / "config.json").is_file():
         folders = sorted(config.parent for config in folders[0].glob("*/config.json"))
     if not folders:
         raise UsageError(f"runs must be run folders with a comma between, or a folder of such, got {runs}")

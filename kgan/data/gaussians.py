@@ -2,13 +2,13 @@
 
 import hashlib
 
-import keras
 import numpy as np
 
+from kgan.data.epoch_batches import EpochBatches
 from kgan.errors import UsageError
 
 
-class Gaussians(keras.utils.PyDataset):
+class Gaussians(EpochBatches):
     """Points of a mixture of round Gaussians, drawn anew in each epoch.
 
     A point is an image of 1x1 with two channels, x and y, divided by `limit`, so that every system for
@@ -59,24 +59,13 @@ class Gaussians(keras.utils.PyDataset):
             raise UsageError(f"num_examples must be at least batch_size, {batch_size}, got {num_examples}")
         self.std, self.limit, self.weights = float(std), float(limit), weights / weights.sum()
         self.num_examples, self.batch_size, self.seed = num_examples, batch_size, seed
-        self.epoch = 0
         self._drawn = (None, None)
         numbers = np.concatenate([self.centers.ravel(), self.weights, [self.std, self.limit, seed]])
         settings = f"{num_examples},{batch_size}".encode()
         self.fingerprint = hashlib.sha256(settings + numbers.tobytes()).hexdigest()
 
-    def set_epoch(self, epoch):
-        """Makes `epoch` (from 0) the present one."""
-        self.epoch = epoch
-
-    def __len__(self):
-        return self.num_examples // self.batch_size
-
     def __getitem__(self, index):
-        if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} of {len(self)}")
-        first = index * self.batch_size
-        points = self._points(self.epoch)[first : first + self.batch_size] / self.limit
+        points = self._points(self.epoch)[self.part(index)] / self.limit
         return points.astype("float32").reshape(-1, *self.image_shape)
 
     def draw(self, n, rng):

@@ -2,13 +2,13 @@
 
 import hashlib
 
-import keras
 import numpy as np
 
+from kgan.data.epoch_batches import EpochBatches
 from kgan.errors import UsageError
 
 
-class NeighborBatches(keras.utils.PyDataset):
+class NeighborBatches(EpochBatches):
     """Pairs of instance features h_i and a real image x_j, j among the k nearest neighbours of i.
 
     Fakes get an independent draw of i (and of j for the label). Batch b of epoch e is a function of
@@ -68,18 +68,11 @@ class NeighborBatches(keras.utils.PyDataset):
         self.batch_size, self.image_shape = images.batch_size, images.image_shape
         self.num_examples, self.class_names = images.num_examples, images.class_names
         self._classes = _rows_by_class(images.labels) if class_balance else None
-        self._epoch, self._order = 0, (None, None)
+        self._order = (None, None)
         state = hashlib.sha256(images.fingerprint.encode())
         settings = (store.extractor, self.k, self.labels, self.mirror, augment_features, class_balance, seed)
         state.update(repr(settings).encode() + store.features.tobytes())
         self.fingerprint = state.hexdigest()
-
-    def set_epoch(self, epoch):
-        """Makes `epoch` (from 0) the present one."""
-        self._epoch = int(epoch)
-
-    def __len__(self):
-        return self.num_examples // self.batch_size
 
     def __getitem__(self, index):
         """A dict of arrays with the batch as first axis.
@@ -87,10 +80,9 @@ class NeighborBatches(keras.utils.PyDataset):
         `"images"` float32 in [-1, 1], `"instance"` and `"fake_instance"` unit vectors, and with labels
         `"label"` and `"fake_label"` int32.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} of {len(self)}")
-        rng = np.random.default_rng([self.seed, 1, self._epoch, index])
-        instance, real = self._pairs(index, rng)
+        part = self.part(index)
+        rng = np.random.default_rng([self.seed, 1, self.epoch, index])
+        instance, real = self._pairs(part, rng)
         fake_instance, fake_real = self._pairs(None, rng)
         batch = {
             "images": self._pixels(real, rng),
@@ -101,17 +93,17 @@ class NeighborBatches(keras.utils.PyDataset):
             batch |= {"label": self.images.labels[real], "fake_label": self.images.labels[fake_real]}
         return batch
 
-    def _pairs(self, index, rng):
-        """Places of instances and of neighbours; `index` is the batch of the reals, `None` for fakes."""
+    def _pairs(self, part, rng):
+        """Places of instances and of neighbours; `part` is the reals' in the order, `None` for fakes."""
         count = self.batch_size
         if self._classes is not None:
             chosen = rng.integers(0, len(self._classes), count)
             real = np.array([self._classes[c][rng.integers(0, len(self._classes[c]))] for c in chosen])
             return self._neighbor(real, rng), real
-        if index is None:
+        if part is None:
             instance = rng.integers(0, self.num_examples, count)
         else:  # each epoch shows every instance once
-            instance = self._of(self._epoch)[index * count : (index + 1) * count]
+            instance = self._of(self.epoch)[part]
         return instance, self._neighbor(instance, rng)
 
     def _neighbor(self, rows, rng):

@@ -2,13 +2,13 @@
 
 import hashlib
 
-import keras
 import numpy as np
 
+from kgan.data.epoch_batches import EpochBatches
 from kgan.errors import UsageError
 
 
-class FewLabels(keras.utils.PyDataset):
+class FewLabels(EpochBatches):
     """Batches of labelled images, of unlabelled images, and of other unlabelled images for the generator.
 
     All images are unlabelled ones, in an order of their own for each of both players; the labelled ones are
@@ -43,24 +43,15 @@ class FewLabels(keras.utils.PyDataset):
         self.batch_size = images.batch_size
         self.image_shape, self.num_examples = images.image_shape, images.num_examples
         self.class_names = images.class_names
-        self._epoch, self._orders = 0, (None, None)
+        self._orders = (None, None)
         state = hashlib.sha256(images.fingerprint.encode())
         state.update(self.rows.tobytes() + str(self.seed).encode())
         self.fingerprint = state.hexdigest()
 
-    def set_epoch(self, epoch):
-        """Makes `epoch` (from 0) the present one."""
-        self._epoch = int(epoch)
-
-    def __len__(self):
-        return self.num_examples // self.batch_size
-
     def __getitem__(self, index):
         """A dict of float32 images in [-1, 1]: "labelled" with int32 "labels", "unlabelled" and "second"."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} of {len(self)}")
-        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        labelled, unlabelled, second = (order[part] for order in self._of(self._epoch))
+        part = self.part(index)
+        labelled, unlabelled, second = (order[part] for order in self._of(self.epoch))
         return {
             "labelled": self._floats(labelled),
             "labels": self.labels[labelled],

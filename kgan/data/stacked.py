@@ -2,13 +2,13 @@
 
 import hashlib
 
-import keras
 import numpy as np
 
+from kgan.data.epoch_batches import EpochBatches
 from kgan.errors import UsageError
 
 
-class StackedDigits(keras.utils.PyDataset):
+class StackedDigits(EpochBatches):
     """Images whose three channels are grey images drawn at random, others in each epoch.
 
     Of MNIST this is the data set of 1,000 modes on which missing modes are counted: the class of an image is
@@ -50,23 +50,14 @@ class StackedDigits(keras.utils.PyDataset):
         if num_examples < batch_size:
             raise UsageError(f"num_examples must be at least batch_size, {batch_size}, got {num_examples}")
         self.source, self.num_examples = source, num_examples
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self.batch_size, self.seed = batch_size, seed
         self.image_shape = (*source.image_shape[:2], 3)
         self._drawn = (None, None)
         about = f"{source.fingerprint},{num_examples},{batch_size},{seed}"
         self.fingerprint = hashlib.sha256(about.encode()).hexdigest()
 
-    def set_epoch(self, epoch):
-        """Makes `epoch` (from 0) the present one."""
-        self.epoch = epoch
-
-    def __len__(self):
-        return self.num_examples // self.batch_size
-
     def __getitem__(self, index):
-        if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} of {len(self)}")
-        rows = self.rows(self.epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        rows = self.rows(self.epoch)[self.part(index)]
         images = self.source.uint8(rows.ravel()).reshape(len(rows), 3, *self.image_shape[:2])
         return images.transpose(0, 2, 3, 1).astype("float32") / np.float32(127.5) - np.float32(1.0)
 

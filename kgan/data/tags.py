@@ -5,9 +5,9 @@ import pathlib
 import re
 import zipfile
 
-import keras
 import numpy as np
 
+from kgan.data.epoch_batches import EpochBatches
 from kgan.data.sources import open_source
 from kgan.errors import DataError, UsageError
 
@@ -104,7 +104,7 @@ def load_tags(source, split="train", column="tags"):
     return [[str(tag) for tag in tags] for tags in values]
 
 
-class TagPairs(keras.utils.PyDataset):
+class TagPairs(EpochBatches):
     """Batches of (word vectors, features): an image with several tags appears once per tag.
 
     Batch i of epoch e is a function of (seed, e, i) and of the data alone.
@@ -153,23 +153,14 @@ class TagPairs(keras.utils.PyDataset):
         self._features = features
         self.num_images, self.num_examples = len(set(self._images.tolist())), len(pairs)
         self.image_shape = self._words.shape[1:]
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self.batch_size, self.seed = batch_size, seed
         state = hashlib.sha256(self._words.tobytes() + self._images.tobytes() + features.tobytes())
         self.fingerprint = state.hexdigest()
 
-    def set_epoch(self, epoch):
-        """Makes `epoch` (from 0) the present one."""
-        self.epoch = epoch
-
-    def __len__(self):
-        return self.num_examples // self.batch_size
-
     def __getitem__(self, index):
-        if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} of {len(self)}")
+        part = self.part(index)
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_examples)
-        places = order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self._words[places], self._features[self._images[places]]
+        return self._words[order[part]], self._features[self._images[order[part]]]
 
 
 def synthetic_tags(num_images=400, num_tags=24, feature_dim=32, word_dim=8, seed=0):

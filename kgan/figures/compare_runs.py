@@ -1,6 +1,7 @@
 """Samples and losses of several runs side by side."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -71,9 +72,10 @@ def draw_compare_runs(path, runs, columns=4):
 
 
 def _curves(axes, history):
-    for color, (name, values) in zip(_COLORS, history.items()):
+    for color, (name, values) in zip(itertools.cycle(_COLORS), history.items()):
         label = name.replace("_", " ").removesuffix(" loss")
         axes.plot(np.arange(1, len(values) + 1), values, color=color, lw=1.2, label=label)
     axes.tick_params(labelsize=6, length=2, pad=1, direction="in")
     axes.set_xlabel("losses by epoch", fontsize=7, labelpad=1)
-    axes.legend(fontsize=6, frameon=False)
+    if history:
+        axes.legend(fontsize=6, frameon=False)
