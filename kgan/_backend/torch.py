@@ -5,6 +5,8 @@ import functools
 import keras
 import torch
 import torch.distributed
+import torch.nn.functional as F
+from keras import ops
 
 from kgan._backend import torch_adam
 from kgan._backend.fit_loop import CPUFitLoop
@@ -48,6 +50,14 @@ def value_if(condition, fn):
 
 
 def conv(ordinary, x, kernel, strides, pads):
+    if keras.backend.standardize_dtype(kernel.dtype) == "float64" and pads is not None:
+        # Keras gives torch channels-last kernels, for which the backward pass on a CPU fails now and then in
+        # float64: "slow_conv2d: grad_weight must be contiguous" (torch 2.13).
+        (top, bottom), (left, right) = pads
+        images = F.pad(x.permute(0, 3, 1, 2), (left, right, top, bottom)).contiguous()
+        kernel = ops.convert_to_tensor(kernel).permute(3, 2, 0, 1).contiguous()
+        maps = F.conv2d(images, kernel, stride=tuple(strides))
+        return maps.permute(0, 2, 3, 1)
     return ordinary(x, kernel)
 
 

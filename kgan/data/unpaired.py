@@ -2,14 +2,14 @@
 
 import hashlib
 
-import keras
 import numpy as np
 
+from kgan.data.epoch_batches import EpochBatches
 from kgan.data.images import load_images
 from kgan.errors import DataError, UsageError
 
 
-class UnpairedImages(keras.utils.PyDataset):
+class UnpairedImages(EpochBatches):
     """Batches (images of A, images of B), each set in an order of its own, made by `load_unpaired`.
 
     An epoch shows each image of the larger set once, but for those that do not fill a last batch; the smaller
@@ -74,7 +74,7 @@ class UnpairedImages(keras.utils.PyDataset):
             (crop or images.image_shape[0], crop or images.image_shape[1], channels[0])
             for images in self.images
         )
-        self._epoch, self._orders = 0, (None, None)
+        self._orders = (None, None)
         self.fingerprint = self._hash()
 
     def _hash(self):
@@ -84,20 +84,11 @@ class UnpairedImages(keras.utils.PyDataset):
             state.update(images.fingerprint.encode() + rows.tobytes())
         return state.hexdigest()
 
-    def set_epoch(self, epoch):
-        """Makes `epoch` (from 0) the present one."""
-        self._epoch = int(epoch)
-
-    def __len__(self):
-        return self.num_examples // self.batch_size
-
     def __getitem__(self, index):
         """A pair of float32 arrays `[batch, height, width, channels]` in [-1, 1]."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} of {len(self)}")
-        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        rng = np.random.default_rng([self.seed, 1, self._epoch, index])
-        orders = self._of(self._epoch)
+        part = self.part(index)
+        rng = np.random.default_rng([self.seed, 1, self.epoch, index])
+        orders = self._of(self.epoch)
         return tuple(self._floats(images, order[part], rng) for images, order in zip(self.images, orders))
 
     def _floats(self, images, rows, rng):

@@ -14,8 +14,8 @@ BACKENDS = ("tensorflow", "jax", "torch")
 RELATIVE = 1e-5  # of the largest value of each array
 # One bias of one number: its gradient sums all pixels and nearly cancels, to 0.004 from terms of order 1.
 SUM, CANCELS = "ConditionalGAN/7/", 5e-5
-# Instance normalisation on small maps, differentiated twice by the penalty: 1.2e-5 seen in one kernel.
-TWICE, ROUNDS = "CycleGAN/", 3e-5
+# Fakes leave a generator in float32 and enter the other one: 1.1e-5 seen in one kernel.
+ROUNDED, ROUNDS = "CycleGAN/", 3e-5
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_one_step_is_the_same_as_on_tensorflow(steps, backend, system):
     for (name, a), b in zip(expected.items(), found.values()):
         assert a.shape == b.shape, name
         worst[name] = float(np.max(np.abs(a - b), initial=0.0) / max(np.max(np.abs(a), initial=0.0), 1e-3))
-    special = {SUM: CANCELS, TWICE: ROUNDS}
+    special = {SUM: CANCELS, ROUNDED: ROUNDS}
     allowed = {
         name: next((value for prefix, value in special.items() if name.startswith(prefix)), RELATIVE)
         for name in worst
