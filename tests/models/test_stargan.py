@@ -288,6 +288,7 @@ def patterns(n, seed):
     return (shapes[:, None] * colours[None, :, None, None] * 2.0 - 1.0).astype("float32")
 
 
+@pytest.mark.once
 def test_the_target_domain_is_obeyed_and_the_content_kept():
     keras.utils.set_random_seed(0)
     # Each image of the training is seen in one colour.
