@@ -122,7 +122,8 @@ def check_pictures(images, shape, sides=None):
     """
     fits = images.ndim == 4 and all(want in (None, n) for want, n in zip(shape, images.shape[1:]))
     if images.dtype != np.uint8 or not fits:
-        wanted = "x".join("any" if side is None else str(side) for side in ("n", *shape))
+        names = zip(("height", "width", "channels"), shape)
+        wanted = "x".join(["n", *(name if side is None else str(side) for name, side in names)])
         raise UsageError(f"images must be uint8 {wanted}, got {images.dtype} {images.shape}")
     height, width = images.shape[1:3]
     if sides is not None and (height % sides.multiple or width % sides.multiple):
