@@ -115,7 +115,7 @@ def test_samples_are_pairs_of_held_out_images(trained):
     [
         (pictures(1, 18, 16), r"images must have sides that are multiples of 4 for this network, got 18x16"),
         (pictures(1, 4, 16), r"images must have sides of at least 8 pixels for this network, got 4x16"),
-        (pictures(1, 16, 16, 1), r"images must be uint8 nxanyxanyx3, got uint8 \(1, 16, 16, 1\)"),
+        (pictures(1, 16, 16, 1), r"images must be uint8 nxheightxwidthx3, got uint8 \(1, 16, 16, 1\)"),
         (pictures(1, 16, 16) / 255.0, r"images must be uint8 nx.+x3, got float64"),
         (pictures(1, 16, 16)[0], r"images must be uint8 nx.+x3, got uint8 \(16, 16, 3\)"),
     ],
