@@ -155,7 +155,7 @@ def domain_error(schema, logits, vectors):
     3.465736
     """
     width, whole = widths(schema)
-    logits = ops.cast(logits, "float32")
+    logits, vectors = ops.cast(logits, "float32"), ops.convert_to_tensor(vectors)
     total, start = 0.0, 0
     for part, (kind, count) in enumerate(schema):
         z, target = (x[:, start : start + count] for x in (logits, vectors))
