@@ -19,7 +19,7 @@ from kgan.recipes import FASHION_MNIST_MINI
 class Config:
     """Settings."""
 
-    epochs: int = 10
+    epochs: int = 30
     batch_size: int = 100  # labelled images, unlabelled ones, and fakes
     seed: int = 0  # also chooses which images are labelled
     data: str = "zalando-datasets/fashion_mnist"  # hub id or local folder
@@ -30,6 +30,7 @@ class Config:
     supervised_only: bool = False  # the same classifier on the labels alone
     conditional: bool = False  # G is asked for a class; sheets show a row for each
     rate: float = 3e-3  # Adam's learning rate, as published
+    epsilon: float = 1e-4  # of Adam: the published code has 1e-8 under the root
     average: float = 0.999  # decay per step of the classifier's bias-corrected average
     sample_epochs: int = 5
 
@@ -43,7 +44,7 @@ def model(cfg):
 
     def adam():
         rate = LinearTail(cfg.rate, len(training), cfg.epochs // 2, cfg.epochs)
-        return keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+        return keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.999, epsilon=cfg.epsilon)
 
     weight = 0.0 if cfg.supervised_only else 1.0
     gan.compile(
