@@ -307,6 +307,7 @@ FIGURES = {
         "One latent at every side of a growing generator, and the fade into one of them.",
         _growth,
         needs_run=True,
+        pictured=False,
     ),
     "demo_samples": Entry("A sheet of samples.", _demo_samples, needs_run=True),
     "interpolation": Entry(
