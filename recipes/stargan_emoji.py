@@ -134,7 +134,7 @@ def classifier(cfg):
             L.BatchNormalization(momentum=0.9),
             L.ReLU(),
         ]
-    head = L.Dense(len(images.class_names), kernel_initializer=keras.initializers.GlorotUniform(seed=9))
+    head = L.Dense(len(images.class_names or ()), kernel_initializer=keras.initializers.GlorotUniform(seed=9))
     network = keras.Sequential([*layers, L.GlobalAveragePooling2D(), head])
     network.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     network.fit(pixels, images.labels, batch_size=64, epochs=cfg.classifier_epochs, verbose=0)

@@ -208,12 +208,13 @@ def training(schedule="as_described", learning_rate=1e-4, updates=200_000, gener
     }
 
 
-_CELEBA = {"schema": [["attributes", 5]]}
-_JOINT = {"schema": [["attributes", 5], ["classes", 8]], "exclusive": [[0, 1, 2]]}
+_CELEBA = [["attributes", 5]]
+_JOINT = [["attributes", 5], ["classes", 8]]
+_HAIR = [[0, 1, 2]]
 _PRESETS = {
     "stargan_celeba_128": Preset(
         "CelebA 128x128: black, blond, brown hair, male, young (Choi et al., 2018)",
-        lambda: {**networks(**_CELEBA), "exclusive": [[0, 1, 2]]},
+        lambda: {**networks(schema=_CELEBA), "exclusive": _HAIR},
         training,
         80,
     ),
@@ -225,7 +226,7 @@ _PRESETS = {
     ),
     "stargan_joint_256": Preset(
         "CelebA and RaFD together, 256x256, 5 attributes or one of 8 expressions (Choi et al., 2018)",
-        lambda: {**networks(256, schema=_JOINT["schema"]), "exclusive": _JOINT["exclusive"]},
+        lambda: {**networks(256, schema=_JOINT), "exclusive": _HAIR},
         training,
         80,
     ),
