@@ -17,7 +17,7 @@ from kgan.engine.model import Preset
 from kgan.errors import UsageError
 from kgan.layers.prior import sample_prior
 from kgan.models.pggan import PGGANDiscriminator
-from kgan.models.style_controls import StyleControls
+from kgan.models.style_edits import StyleEdits
 from kgan.models.stylegan_networks import StyleGANGenerator
 from kgan.types import Input
 
@@ -122,7 +122,7 @@ _PRESETS = {
 
 
 @keras.saving.register_keras_serializable("kgan")
-class StyleGAN(StyleControls, GrowingModel):
+class StyleGAN(StyleEdits, GrowingModel):
     """A GAN whose generator takes its noise vector apart into styles, one for each layer, and grows.
 
     z is mapped to w; w sets scale and shift of the normalised maps of every layer, which start from a
