@@ -77,9 +77,9 @@ class StyleEdits(StyleControls):
         check_space(space)
         z = np.asarray([start, end], "float32")
         if space == "w":
-            w = latents.path(*self.map(z, self._labels(label, 2)), steps, "lerp")
+            w = latents.path(*self.map(z, self.labels(label, 2)), steps, "lerp")
         else:
-            w = self.map(latents.path(*z, steps, "slerp"), self._labels(label, steps))
+            w = self.map(latents.path(*z, steps, "slerp"), self.labels(label, steps))
         return self.images_of(self.styles(w, psi), noise)
 
     def truncation_sweep(self, z, psis=SWEEP, cutoff=None, *, label=None, noise=None):
@@ -98,7 +98,7 @@ class StyleEdits(StyleControls):
         Raises:
             UsageError: an argument breaks its rule.
         """
-        w = self.map(z, self._labels(label, len(z)))
+        w = self.map(z, self.labels(label, len(z)))
         cutoff = self.num_layers if cutoff is None else cutoff
         return np.stack([self.images_of(self.styles(w, psi, cutoff), noise) for psi in psis])
 
@@ -201,7 +201,7 @@ class StyleEdits(StyleControls):
             moved = self.edit(w, direction, strength)
         else:
             step = _step(direction, strength, z.shape[1]).astype("float32")
-            moved = self.map(z + step, self._labels(label, n))
+            moved = self.map(z + step, self.labels(label, n))
         before, after = self.images_of(w), self.images_of(moved)
 
         def change(judge):
@@ -214,7 +214,7 @@ class StyleEdits(StyleControls):
     def latents_drawn(self, n, seed=0, label=None):
         """z `[n, latent_dim]` of a seed, and the w that it is mapped to, `[n, d]`."""
         z = latents.draw(self.sampling_inputs()[:1], n, seed)["z"]
-        return z, self.map(z, self._labels(label, n))
+        return z, self.map(z, self.labels(label, n))
 
     # -- projection
 
@@ -262,7 +262,7 @@ class StyleEdits(StyleControls):
 
         def generate(x):
             x = np.asarray(x, "float32")
-            w = self.map(x, self._labels(label, len(x))) if space == "z" else x
+            w = self.map(x, self.labels(label, len(x))) if space == "z" else x
             low, high = self.data_range
             return (self.synthesize(w) - low) * np.float32(255.0 / (high - low))
 
@@ -279,7 +279,8 @@ class StyleEdits(StyleControls):
         extractor = f"{features.name} {features.digest[:8]} {features.output}"
         return PathLength(found.value, found.std, space, sampling, n, extractor)
 
-    def _labels(self, label, n):
+    def labels(self, label, n):
+        """Class numbers `[n]` of a class or of n, or `None` where there are no classes."""
         if self.generator.num_classes is None:
             return None
         if label is None:
