@@ -464,7 +464,7 @@ class PGGAN(GrowingModel):
             "discriminator", lambda images: self.discriminate(images * ratio), real / ratio, fake / ratio
         )
         loss = self.loss_function.discriminator(real_score, fake_score)
-        return loss + penalty, {"discriminator_loss": loss, **logs}
+        return loss + ops.cast(penalty, loss.dtype), {"discriminator_loss": loss, **logs}
 
     def generator_loss(self, real):
         """The generator's loss on fresh fakes."""

@@ -272,7 +272,7 @@ class StyleGAN(StyleEdits, GrowingModel):
             fake / ratio,
         )
         loss = self.loss_function.discriminator(real_score, fake_score)
-        return loss + penalty, {"discriminator_loss": loss, **logs}
+        return loss + ops.cast(penalty, loss.dtype), {"discriminator_loss": loss, **logs}
 
     def generator_loss(self, real, label=None):
         """The generator's loss on fresh fakes, of the reals' classes."""
