@@ -61,7 +61,7 @@ def schedule(cfg):
 
 
 def model(cfg):
-    classes = None if cfg.label is None else len(data(cfg).class_names)
+    classes = None if cfg.label is None else len(data(cfg).class_names or ())
     widths = {"fmap_base": cfg.fmap_base, "fmap_max": cfg.fmap_max, "num_classes": classes}
     generator = StyleGANGenerator(
         cfg.image_size, 3, **widths, latent_dim=cfg.fmap_max, mapping_layers=cfg.mapping_layers

@@ -33,7 +33,7 @@ class ImageStream:
     """
 
     def __init__(self, data: Any, shuffle=True, seed=0, labelled=False):
-        labels = getattr(data, "labels", None)
+        labels: Any = getattr(data, "labels", None)
         if isinstance(data, tuple) and len(data) == 2:
             data, labels = data
         stored = all(hasattr(data, name) for name in ("uint8", "num_examples", "image_shape", "shuffle"))

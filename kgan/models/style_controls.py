@@ -1,9 +1,12 @@
 """What can be done with the styles and the noise of a trained style-based generator, in NumPy outside."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
 from kgan import _backend, conditions, latents
+from kgan.engine.growing import GrowingModel
 from kgan.errors import UsageError
 from kgan.types import to_uint8
 
@@ -11,8 +14,8 @@ NOISE = ("random", "fixed", "none")
 PARTS = ("all", "none", "coarse", "fine")
 
 
-class StyleControls:
-    """The part of `kgan.models.StyleGAN` that works on styles and noise: a mixin of it alone.
+class StyleControls(GrowingModel):
+    """A growing model with a style-based generator: the part of `kgan.models.StyleGAN` on styles and noise.
 
     All of it uses the moving average where there is one, at the side of the present phase.
     """
@@ -150,7 +153,7 @@ class StyleControls:
         mapping = self.style_generator().mapping
         return self._run(mapping, inputs, batch_size)
 
-    def styles(self, w, psi=1.0, cutoff=None):
+    def styles(self, w, psi: Any = 1.0, cutoff=None):
         """One style for each layer, truncated: `mean + psi (w - mean)` in the first layers.
 
         Args:

@@ -54,7 +54,7 @@ class EditEffect:
 
 
 class StyleEdits(StyleControls):
-    """The part of `kgan.models.StyleGAN` that moves latents: a mixin of it alone."""
+    """A growing model with a style-based generator: the part of `kgan.models.StyleGAN` that moves latents."""
 
     def interpolate(self, start, end, steps, space="z", *, label=None, psi=1.0, noise=None):
         """Images between two latents, both ends included.
@@ -277,7 +277,7 @@ class StyleEdits(StyleControls):
             **settings,
         )
         extractor = f"{features.name} {features.digest[:8]} {features.output}"
-        return PathLength(found.value, found.std, space, sampling, n, extractor)
+        return PathLength(found.value, found.std or 0.0, space, sampling, n, extractor)
 
     def labels(self, label, n):
         """Class numbers `[n]` of a class or of n, or `None` where there are no classes."""

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import keras
@@ -11,7 +12,6 @@ from keras import ops
 
 from kgan import _backend, layers, losses
 from kgan.engine.average import MovingAverage
-from kgan.engine.growing import GrowingModel
 from kgan.engine.growth_schedule import GrowthSchedule
 from kgan.engine.model import Preset
 from kgan.errors import UsageError
@@ -58,7 +58,7 @@ def _small(resolution=32, fmap_max=128, phase_images=40_000, batch_size=32, gamm
     return {**networks, "schedule": schedule, "gradient_pixels": gamma_pixels}
 
 
-def _training(loss=losses.NonSaturating, penalty=losses.R1, weight=10.0):
+def _training(loss: Callable = losses.NonSaturating, penalty: Callable = losses.R1, weight=10.0):
     def adam():
         return keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.99, epsilon=1e-8)
 
@@ -122,7 +122,7 @@ _PRESETS = {
 
 
 @keras.saving.register_keras_serializable("kgan")
-class StyleGAN(StyleEdits, GrowingModel):
+class StyleGAN(StyleEdits):
     """A GAN whose generator takes its noise vector apart into styles, one for each layer, and grows.
 
     z is mapped to w; w sets scale and shift of the normalised maps of every layer, which start from a
