@@ -334,6 +334,9 @@ def project(args):
     model = _load_run(pathlib.Path(args.run), args)
     if not hasattr(model, "project"):
         raise UsageError(f"kgan project needs a model with styles, got a {type(model).__name__}")
+    for name in args.pictures:
+        if not pathlib.Path(name).is_file():
+            raise UsageError(f"the input must be a picture, found no {name}")
     target = Target(*model.image_shape, upscale=True)
     images = np.stack([to_pixels(open_image(name, name), target, name) for name in args.pictures])
     found = model.project(

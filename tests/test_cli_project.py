@@ -26,7 +26,8 @@ def test_a_picture_becomes_latents(run, tmp_path, capsys):
     told = capsys.readouterr().out
     assert f"{picture}: error " in told
     side = model.image_shape[0]
-    assert Image.open(out).size == (2 * (side + 4), 2 * (3 * side + 8))
+    with Image.open(out) as shown:
+        assert shown.size == (2 * (side + 4), 2 * (3 * side + 8))
     with np.load(tmp_path / "projection.npz", allow_pickle=False) as found:
         assert found["w"].shape == (1, 4)
         assert found["noise_1"].shape == (1, 4, 4, 1)
