@@ -47,6 +47,7 @@ class Config:
 
 
 def schedule(cfg):
+    """The growth schedule of the settings."""
     doublings = cfg.image_size.bit_length() - cfg.start.bit_length()
     before = doublings * (cfg.stable_images + cfg.fade_images)
     return GrowthSchedule(
