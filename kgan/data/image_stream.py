@@ -33,26 +33,26 @@ class ImageStream:
     """
 
     def __init__(self, data: Any, shuffle=True, seed=0, labelled=False):
-        labels: Any = getattr(data, "labels", None)
-        if isinstance(data, tuple) and len(data) == 2:
-            data, labels = data
-        stored = all(hasattr(data, name) for name in ("uint8", "num_examples", "image_shape", "shuffle"))
-        if not stored and not _is_images(data):
+        paired = isinstance(data, tuple) and len(data) == 2
+        labels: Any = data[1] if paired else getattr(data, "labels", None)
+        source: Any = data[0] if paired else data
+        stored = all(hasattr(source, name) for name in ("uint8", "num_examples", "image_shape", "shuffle"))
+        if not stored and not _is_images(source):
             raise UsageError(
                 "a growing model takes kgan.data.load_images(...) or an array "
-                f"[n, height, width, channels], got {type(data).__name__}"
+                f"[n, height, width, channels], got {type(source).__name__}"
             )
-        self._data, self._stored = data, stored
+        self._data, self._stored = source, stored
         if not stored:
-            self.num_examples, *self.image_shape = np.shape(data)
+            self.num_examples, *self.image_shape = np.shape(source)
             self._shuffle, self._seed = bool(shuffle), int(seed)
         else:
-            self.num_examples, self.image_shape = data.num_examples, tuple(data.image_shape)
-            self._shuffle, self._seed = bool(data.shuffle), int(data.seed)
+            self.num_examples, self.image_shape = source.num_examples, tuple(source.image_shape)
+            self._shuffle, self._seed = bool(source.shuffle), int(source.seed)
         if labelled and np.shape(labels) != (self.num_examples,):
             raise UsageError(f"a model with classes takes images with {self.num_examples} labels, got none")
         self.labels = np.asarray(labels, np.int32) if labelled else None
-        self.class_names = getattr(data, "class_names", None) if labelled else None
+        self.class_names = getattr(source, "class_names", None) if labelled else None
 
     def batch(self, first, count, side):
         """Images `first` to `first + count - 1`, float32 `[count, side, side, channels]`, and labels."""

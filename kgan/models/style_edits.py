@@ -77,9 +77,10 @@ class StyleEdits(StyleControls):
         check_space(space)
         z = np.asarray([start, end], "float32")
         if space == "w":
-            w = latents.path(*self.map(z, self.labels(label, 2)), steps, "lerp")
+            ends = self.map(z, self.labels(label, 2))
+            w = latents.path(ends[0], ends[1], steps, "lerp")
         else:
-            w = self.map(latents.path(*z, steps, "slerp"), self.labels(label, steps))
+            w = self.map(latents.path(z[0], z[1], steps, "slerp"), self.labels(label, steps))
         return self.images_of(self.styles(w, psi), noise)
 
     def truncation_sweep(self, z, psis=SWEEP, cutoff=None, *, label=None, noise=None):
