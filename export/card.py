@@ -9,6 +9,7 @@ _LAWS = {
     "uniform_sqrt3": "independent, uniform in [-1.732051, 1.732051]",
     "sphere": "N(0, I), each sample scaled to length 1",
     "zeros": "0",
+    "ones": "1",
     "label": "class number",
     "given": "a condition of the caller's",
 }
@@ -69,6 +70,7 @@ _DRAWS = {
     "uniform01": "rng.uniform(0, 1, {shape}).astype(np.{dtype})",
     "uniform_sqrt3": "rng.uniform(-(3**0.5), 3**0.5, {shape}).astype(np.{dtype})",
     "zeros": "np.zeros({shape}, np.{dtype})",
+    "ones": "np.ones({shape}, np.{dtype})",
     "given": "rng.standard_normal({shape}).astype(np.{dtype})",
     "label": "rng.integers(0, {classes}, {shape}).astype(np.{dtype})",
     "sphere": "(lambda x: x / np.linalg.norm(x, axis=1, keepdims=True))(rng.standard_normal({shape}))"

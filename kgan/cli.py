@@ -54,6 +54,7 @@ def parser():
     _add_evaluate(verb(commands.evaluate, "score a run or an exported bundle against real images"))
     _add_export(verb(commands.export, "export a run to a verified bundle"))
     _add_figure(verb(commands.figure, "draw a figure of the gallery, or list them"))
+    _add_project(verb(commands.project, "find the latents that make a StyleGAN draw given pictures"))
     _add_translate(verb(commands.translate, "translate pictures with an exported bundle"))
     entry = verb(commands.verify, "check an exported bundle: hashes and outputs")
     entry.add_argument("bundle", metavar="BUNDLE")
@@ -127,6 +128,19 @@ def _add_export(entry):
     entry.add_argument("--format", nargs="+", choices=FORMATS, default=FORMATS, help="default: both")
     entry.add_argument("--direction", help="of a model that translates: ab (the default) or ba")
     entry.add_argument("--part", metavar="NAME", help="one network alone, to -o FILE.onnx: classifier")
+    _add_source(entry)
+
+
+def _add_project(entry):
+    entry.add_argument("run", metavar="RUN")
+    entry.add_argument("pictures", metavar="PICTURE", nargs="+", help="resized to the model's images")
+    entry.add_argument(
+        "-o", "--output", metavar="FILE", default="projection.png", help="default projection.png"
+    )
+    entry.add_argument("--steps", type=_count, default=500, help="of the optimisation, default 500")
+    entry.add_argument("--fixed-noise", action="store_true", help="keep the generator's own noise")
+    entry.add_argument("--per-layer", action="store_true", help="a style of its own for each layer")
+    entry.add_argument("--scale", type=_count, default=1, help="enlarge each pixel so many times")
     _add_source(entry)
 
 

@@ -323,6 +323,35 @@ def _origin(about):
     return {"data": source}
 
 
+def project(args):
+    """Finds the latents of pictures; writes targets, mean and projections, and the latents beside them."""
+    import numpy as np
+
+    from kgan.data.decode import Target, open_image, to_pixels
+    from kgan.pictures import check_suffix
+
+    check_suffix(args.output)
+    model = _load_run(pathlib.Path(args.run), args)
+    if not hasattr(model, "project"):
+        raise UsageError(f"kgan project needs a model with styles, got a {type(model).__name__}")
+    for name in args.pictures:
+        if not pathlib.Path(name).is_file():
+            raise UsageError(f"the input must be a picture, found no {name}")
+    target = Target(*model.image_shape, upscale=True)
+    images = np.stack([to_pixels(open_image(name, name), target, name) for name in args.pictures])
+    found = model.project(
+        images, steps=args.steps, optimize_noise=not args.fixed_noise, per_layer=args.per_layer
+    )
+    with replacing(args.output) as temporary:
+        found.picture(args.scale).save(temporary)
+    latents = pathlib.Path(args.output).with_suffix(".npz")
+    with replacing(latents) as temporary, temporary.open("wb") as file:
+        np.savez(file, w=found.w, **found.noise)
+    for name, before, after in zip(args.pictures, *found.errors):
+        print(f"{name}: error {before:.1f} grey levels from the mean, {after:.1f} projected")
+    print(args.output, latents)
+
+
 def translate(args):
     """Translates a picture, or all pictures of a folder, with an exported bundle."""
     from kgan.export.runtime import Translator

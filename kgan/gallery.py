@@ -278,6 +278,62 @@ def _vector_arithmetic(
     return []
 
 
+# Figures of styles.
+
+
+def _style_mixing(
+    path, source, *, sources: int = 5, psi: float = 0.7, seed: int = 0, label: int | None = None
+):
+    from kgan.figures import draw_style_mixing
+
+    drawn = draw_style_mixing(path, source, sources=sources, psi=psi, seed=seed, label=label)
+    spans = ", ".join(f"{first} to {last}" for first, last in drawn.layers)
+    return [f"layers of the source, row by row: {spans}"]
+
+
+def _noise_components(path, source, *, n: int = 4, seed: int = 0, label: int | None = None):
+    from kgan.figures import draw_noise_components
+
+    draw_noise_components(path, source, n=n, seed=seed, label=label)
+    return []
+
+
+def _noise_detail(path, source, *, n: int = 3, draws: int = 100, seed: int = 0, label: int | None = None):
+    from kgan.figures import draw_noise_detail
+
+    spread = draw_noise_detail(path, source, n=n, draws=draws, seed=seed, label=label).spread
+    return [f"mean spread over {draws} draws of noise: {spread.mean():.2f} grey levels"]
+
+
+def _truncation(
+    path, source, *, n: int = 4, cutoff: int | None = None, seed: int = 0, label: int | None = None
+):
+    from kgan.figures import draw_truncation
+
+    draw_truncation(path, source, n=n, cutoff=cutoff, seed=seed, label=label)
+    return []
+
+
+def _multi_resolution(path, source, *, rows: int = 3, psi: float = 1.0, seed: int = 0):
+    from kgan.figures import draw_multi_resolution
+
+    truncates = psi != 1.0
+    conditions = {"truncation_psi": psi} if truncates else {}
+    draw_multi_resolution(path, source, rows=rows, seed=seed, **conditions)
+    return []
+
+
+def _disentanglement(path, *, steps: int = 3000, width: int = 64, seed: int = 0):
+    from kgan.figures import draw_disentanglement
+
+    drawn = draw_disentanglement(path, steps=steps, width=width, seed=seed)
+    lengths = ", ".join(f"{space.upper()} {value:.3f}" for space, value in drawn.path_lengths.items())
+    return [
+        f"path length in {lengths}; {100 * drawn.in_hole:.1f} % of the samples in the forbidden corner, "
+        f"sliced distance {drawn.distance:.3f}"
+    ]
+
+
 FIGURES = {
     "toy_game": Entry(
         "The game of one generator and one discriminator on a line, at four moments.", _toy_game
@@ -306,6 +362,41 @@ FIGURES = {
     "growth": Entry(
         "One latent at every side of a growing generator, and the fade into one of them.",
         _growth,
+        needs_run=True,
+        pictured=False,
+    ),
+    "disentanglement": Entry(
+        "A forbidden combination of attributes, seen through Z and through a trained W (trains 1 toy).",
+        _disentanglement,
+        pictured=False,
+    ),
+    "style_mixing": Entry(
+        "The styles of some layers from one latent, the others from another.",
+        _style_mixing,
+        needs_run=True,
+        pictured=False,
+    ),
+    "noise_components": Entry(
+        "Noise at all layers, at none, at the fine and at the coarse ones.",
+        _noise_components,
+        needs_run=True,
+        pictured=False,
+    ),
+    "noise_detail": Entry(
+        "Draws of noise, and how much each pixel changes with them.",
+        _noise_detail,
+        needs_run=True,
+        pictured=False,
+    ),
+    "truncation": Entry(
+        "Latents from all variety through the mean to their opposite.",
+        _truncation,
+        needs_run=True,
+        pictured=False,
+    ),
+    "multi_resolution": Entry(
+        "Samples as they come, few of them large and many small.",
+        _multi_resolution,
         needs_run=True,
         pictured=False,
     ),

@@ -192,6 +192,10 @@ def _zeros(rng, shape, item):
     return np.zeros(shape)
 
 
+def _ones(rng, shape, item):
+    return np.ones(shape)
+
+
 def _label(rng, shape, item):
     return rng.integers(0, item.num_classes, shape)
 
@@ -203,5 +207,6 @@ _LAWS = {
     "uniform_sqrt3": _uniform_sqrt3,
     "sphere": _sphere,
     "zeros": _zeros,
+    "ones": _ones,
     "label": _label,
 }

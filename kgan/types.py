@@ -11,7 +11,8 @@ Tensor: TypeAlias = Any  # a tensor of whichever backend runs
 Batch: TypeAlias = Any  # what a data set yields: images, or (images, labels)
 Logs: TypeAlias = dict[str, Any]  # name -> scalar
 
-DISTRIBUTIONS = ("normal", "uniform", "uniform01", "uniform_sqrt3", "sphere", "zeros", "label", "given")
+_LAWS = ("normal", "uniform", "uniform01", "uniform_sqrt3", "sphere", "zeros", "ones")
+DISTRIBUTIONS = (*_LAWS, "label", "given")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Input:
             of any length, of a `"given"` input alone.
         dtype: `"float32"`, `"int32"` for labels, or `"uint8"` for pictures.
         distribution: `"normal"` N(0, 1); `"uniform"` U(-1, 1); `"uniform01"` U(0, 1); `"uniform_sqrt3"`
-            U(-sqrt 3, sqrt 3), of variance 1; `"sphere"` N(0, I) scaled to unit length; `"zeros"`;
+            U(-sqrt 3, sqrt 3), of variance 1; `"sphere"` N(0, I) scaled to unit length; `"zeros"`; `"ones"`;
             `"label"`, a class number uniform in [0, num_classes); or `"given"`, a condition without a law,
             which the caller gives or which is drawn from a bank of examples.
         description: one line for the model card.

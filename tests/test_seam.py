@@ -11,7 +11,7 @@ UNSAFE = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 
 # From the bottom up; a part may import its own level and those below.
 LEVELS = (
-    ("errors", "_version", "types", "files", "latents", "conditions", "onnx_session"),
+    ("errors", "_version", "types", "files", "latents", "directions", "conditions", "onnx_session"),
     ("_backend", "pictures"),
     ("layers", "losses", "metrics", "data", "theory"),
     ("engine",),

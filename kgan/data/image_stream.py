@@ -16,12 +16,14 @@ class ImageStream:
     the pass alone.
 
     Args:
-        data: what `kgan.data.load_images` returns, or a float array `[n, height, width, channels]`.
+        data: what `kgan.data.load_images` returns, or a float array `[n, height, width, channels]`, or a pair
+            of such an array and int labels `[n]`.
         shuffle: whether the passes over an array are shuffled; `Images` say so themselves.
         seed: int of at least 0 that the orders of an array depend on.
+        labelled: whether batches are pairs of images and labels; otherwise labels are left out.
 
     Raises:
-        UsageError: anything else.
+        UsageError: anything else, or no labels where they are wanted.
 
     Example:
 
@@ -30,23 +32,30 @@ class ImageStream:
     [23.5, 7.5]
     """
 
-    def __init__(self, data: Any, shuffle=True, seed=0):
-        stored = all(hasattr(data, name) for name in ("uint8", "num_examples", "image_shape", "shuffle"))
-        if not stored and not _is_images(data):
+    def __init__(self, data: Any, shuffle=True, seed=0, labelled=False):
+        paired = isinstance(data, tuple) and len(data) == 2
+        labels: Any = data[1] if paired else getattr(data, "labels", None)
+        source: Any = data[0] if paired else data
+        stored = all(hasattr(source, name) for name in ("uint8", "num_examples", "image_shape", "shuffle"))
+        if not stored and not _is_images(source):
             raise UsageError(
                 "a growing model takes kgan.data.load_images(...) or an array "
-                f"[n, height, width, channels], got {type(data).__name__}"
+                f"[n, height, width, channels], got {type(source).__name__}"
             )
-        self._data, self._stored = data, stored
+        self._data, self._stored = source, stored
         if not stored:
-            self.num_examples, *self.image_shape = np.shape(data)
+            self.num_examples, *self.image_shape = np.shape(source)
             self._shuffle, self._seed = bool(shuffle), int(seed)
         else:
-            self.num_examples, self.image_shape = data.num_examples, tuple(data.image_shape)
-            self._shuffle, self._seed = bool(data.shuffle), int(data.seed)
+            self.num_examples, self.image_shape = source.num_examples, tuple(source.image_shape)
+            self._shuffle, self._seed = bool(source.shuffle), int(source.seed)
+        if labelled and np.shape(labels) != (self.num_examples,):
+            raise UsageError(f"a model with classes takes images with {self.num_examples} labels, got none")
+        self.labels = np.asarray(labels, np.int32) if labelled else None
+        self.class_names = getattr(source, "class_names", None) if labelled else None
 
     def batch(self, first, count, side):
-        """Images `first` to `first + count - 1`, float32 `[count, side, side, channels]`."""
+        """Images `first` to `first + count - 1`, float32 `[count, side, side, channels]`, and labels."""
         passes, places = np.divmod(np.arange(first, first + count), self.num_examples)
         rows = places
         if self._shuffle:
@@ -63,7 +72,7 @@ class ImageStream:
         if self._stored:
             images -= np.float32(127.5)
             images *= np.float32(1 / 127.5)
-        return images
+        return images if self.labels is None else (images, self.labels[rows])
 
 
 class StreamPart(keras.utils.PyDataset):
@@ -82,6 +91,7 @@ class StreamPart(keras.utils.PyDataset):
         self.stream, self.first, self.steps = stream, first, steps
         self.batch_size, self.side = batch_size, side
         self.image_shape = (side, side, stream.image_shape[-1])
+        self.labels, self.class_names = stream.labels, stream.class_names
 
     def __len__(self):
         return self.steps

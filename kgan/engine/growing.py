@@ -249,7 +249,8 @@ class GrowingModel(AdversarialModel):
 
         Args:
             x: images of the final resolution: `kgan.data.load_images(...)`, whose batch size is not used,
-                or a float array `[n, height, width, channels]` in [-1, 1].
+                or a float array `[n, height, width, channels]` in [-1, 1]; for a model with classes, images
+                with labels or a pair of arrays.
             epochs: epoch at which to end; default: that of the schedule's end.
             initial_epoch: epoch at which to begin to count.
             batch_size: `None`, or as the schedule has it.
@@ -285,7 +286,7 @@ class GrowingModel(AdversarialModel):
         return history
 
     def _stream(self, data, batch_size, shuffle):
-        stream = ImageStream(data, shuffle, self.seed)
+        stream = ImageStream(data, shuffle, self.seed, self.num_classes_of_label() is not None)
         wanted = (self.resolution, self.resolution, self.generator.channels)
         if tuple(stream.image_shape) != wanted:
             sizes = ["x".join(map(str, shape)) for shape in (wanted, stream.image_shape)]
@@ -318,10 +319,14 @@ class GrowingModel(AdversarialModel):
 
     # -- sampling
 
+    @property
+    def blending(self):
+        """Whether samples still blend in the layers of the side before."""
+        return self.phase.fading and self._shown() < self.phase.images
+
     def sampling_network(self):
         """The network that makes samples; a fade that is complete has lost its old layers."""
-        fading = self.phase.fading and self._shown() < self.phase.images
-        return super().sampling_network().at(self.phase.side, fading)
+        return super().sampling_network().at(self.phase.side, self.blending)
 
     def example_data(self, n, seed=0):
         shape = (n, self.resolution, self.resolution, self.generator.channels)

@@ -5,7 +5,7 @@ import numpy as np
 from kgan import latents
 from kgan.errors import UsageError
 
-_NO_NOISE = ("label", "zeros", "given")
+_NO_NOISE = ("label", "zeros", "ones", "given")
 
 
 def latent_input(source):

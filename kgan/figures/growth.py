@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -65,12 +66,8 @@ def draw_growth(path, model, side=None, seed=0):
     side = model.phase.side if side is None else side
     if side not in network.sides[1:]:
         raise UsageError(f"side must be one of {network.sides[1:]}, got {side}")
-    z = ops.convert_to_tensor(latents.draw(model.sampling_inputs(), 1, seed)["z"])
-    floats = {
-        s: ops.convert_to_numpy(ops.stop_gradient(network.at(s)(z, training=False)))[0]
-        for s in network.sides
-        if s <= model.phase.side
-    }
+    drawn = latents.draw(model.sampling_inputs(), 1, seed, model.banks())
+    floats = {s: _made(network.at(s), drawn) for s in network.sides if s <= model.phase.side}
     old = floats[side // 2].repeat(2, axis=0).repeat(2, axis=1)
     drawn = Growth(
         {s: to_uint8(image, model.data_range) for s, image in floats.items()},
@@ -78,6 +75,15 @@ def draw_growth(path, model, side=None, seed=0):
     )
     canvas.save(_figure(drawn, side), path)
     return drawn
+
+
+def _made(network, drawn):
+    """The float image of the network of one side, which takes some of the drawn inputs."""
+    inputs = drawn["z"]
+    if isinstance(network.input, dict):
+        inputs = {name: drawn[name] for name in network.input}
+    inputs = keras.tree.map_structure(ops.convert_to_tensor, inputs)
+    return ops.convert_to_numpy(ops.stop_gradient(network(inputs, training=False)))[0]
 
 
 def _figure(drawn, side):

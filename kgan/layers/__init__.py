@@ -1,9 +1,11 @@
 """Layers and initializers of the systems; each behaves alike on every backend."""
 
+from kgan.layers.ada_in import AdaIN
 from kgan.layers.bias import Bias
 from kgan.layers.blur import Blur
 from kgan.layers.concat_condition import ConcatCondition
 from kgan.layers.conditional_batch_norm import ConditionalBatchNormalization
+from kgan.layers.constant import LearnedConstant
 from kgan.layers.contrast import GlobalContrastNormalization
 from kgan.layers.conv import Conv2D
 from kgan.layers.conv_transpose import Conv2DTranspose
@@ -17,6 +19,7 @@ from kgan.layers.masks import MASK_KINDS, Complete, random_masks
 from kgan.layers.maxout import MaxoutConv2D, MaxoutDense
 from kgan.layers.minibatch_discrimination import MinibatchDiscrimination
 from kgan.layers.minibatch_stddev import MinibatchStdDev
+from kgan.layers.noise_injection import NoiseInjection
 from kgan.layers.one_hot import OneHot
 from kgan.layers.pixel_norm import PixelNormalization
 from kgan.layers.prior import sample_prior
@@ -28,6 +31,7 @@ from kgan.layers.seeds import seed_generator, spread_seed
 from kgan.layers.self_attention import SelfAttention2D
 from kgan.layers.sparse_init import SparseNormal
 from kgan.layers.spectral import SpectralNormalization
+from kgan.layers.truncation import Truncation
 from kgan.layers.weight_norm import (
     WeightNormConv2D,
     WeightNormConv2DTranspose,
@@ -37,6 +41,7 @@ from kgan.layers.weight_norm import (
 
 __all__ = [
     "MASK_KINDS",
+    "AdaIN",
     "Bias",
     "Blur",
     "Complete",
@@ -53,10 +58,12 @@ __all__ = [
     "GlobalContrastNormalization",
     "ImagePool",
     "InstanceNormalization",
+    "LearnedConstant",
     "MaxoutConv2D",
     "MaxoutDense",
     "MinibatchDiscrimination",
     "MinibatchStdDev",
+    "NoiseInjection",
     "OneHot",
     "PixelNormalization",
     "Projection",
@@ -64,6 +71,7 @@ __all__ = [
     "SelfAttention2D",
     "SparseNormal",
     "SpectralNormalization",
+    "Truncation",
     "Upsample2D",
     "WeightNormConv2D",
     "WeightNormConv2DTranspose",

@@ -19,8 +19,8 @@ def sample_prior(distribution, shape, seed, num_classes=None):
 
     Args:
         distribution: `"normal"`, `"uniform"` U(-1, 1), `"uniform01"` U(0, 1), `"uniform_sqrt3"`
-            U(-sqrt 3, sqrt 3), `"sphere"` N(0, I) scaled to unit length per sample, `"zeros"`, or
-            `"label"`.
+            U(-sqrt 3, sqrt 3), `"sphere"` N(0, I) scaled to unit length per sample, `"zeros"`,
+            `"ones"`, or `"label"`.
         shape: shape with the batch axis.
         seed: `keras.random.SeedGenerator`, or an int to draw the same values at each call.
         num_classes: number of classes of a `"label"`.
@@ -46,11 +46,13 @@ def sample_prior(distribution, shape, seed, num_classes=None):
         return noise * ops.rsqrt(ops.sum(ops.square(noise), axis=axes, keepdims=True))
     if distribution == "zeros":
         return ops.zeros(shape, dtype="float32")
+    if distribution == "ones":
+        return ops.ones(shape, dtype="float32")
     if distribution == "label":
         if num_classes is None:
             raise UsageError("distribution label needs num_classes, got None")
         return keras.random.randint(shape, 0, num_classes, dtype="int32", seed=seed)
     raise UsageError(
-        "distribution must be one of normal, uniform, uniform01, uniform_sqrt3, sphere, zeros, label, "
+        "distribution must be one of normal, uniform, uniform01, uniform_sqrt3, sphere, zeros, ones, label, "
         f"got {distribution!r}"
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kgan.metrics.neighbors import nearest, nearest_neighbour_accuracy
     from kgan.metrics.paired import paired_scores
     from kgan.metrics.parzen_window import Parzen, parzen
-    from kgan.metrics.path_length import feature_distance, perceptual_path_length
+    from kgan.metrics.path_length import extractor_distance, feature_distance, perceptual_path_length
     from kgan.metrics.progress_line import ProgressLine
     from kgan.metrics.protocol import Protocol, ProtocolWarning, Result
     from kgan.metrics.score import Score, Value
@@ -71,6 +71,7 @@ _NAMES = {
     "paired_scores": "paired",
     "Parzen": "parzen_window",
     "parzen": "parzen_window",
+    "extractor_distance": "path_length",
     "feature_distance": "path_length",
     "perceptual_path_length": "path_length",
     "Score": "score",
@@ -113,6 +114,7 @@ __all__ = [
     "count_modes",
     "density_coverage",
     "evaluate",
+    "extractor_distance",
     "feature_distance",
     "fid",
     "inception_score",

@@ -44,13 +44,13 @@ class KerasFeatures(Extractor):
         outputs = {"features": _output(model, layer)}
         if logits is not None:
             outputs["logits"] = _output(model, logits)
-        self._network = keras.Model(model.inputs[0], outputs)
+        self.network = keras.Model(model.inputs[0], outputs)
         what = layer or model.layers[-1].name
         super().__init__(name or model.name, _digest(model), size, channels, outputs, what)
 
     def run(self, images):
         images = images * np.float32((self.high - self.low) / 255.0) + np.float32(self.low)
-        made = self._network.predict_on_batch(images)
+        made = self.network.predict_on_batch(images)
         return {name: np.asarray(value, np.float32) for name, value in made.items()}
 
 

@@ -1,6 +1,7 @@
 """Perceptual path length: how much an image changes along a short step in the latent space."""
 
 import numpy as np
+from PIL import Image
 
 from kgan import latents
 from kgan.errors import DataError, UsageError
@@ -109,6 +110,48 @@ def feature_distance(features):
         return np.square(gap).reshape(len(gap), -1).sum(axis=1)
 
     return distance
+
+
+def extractor_distance(extractor):
+    """A distance for `perceptual_path_length` by a feature network, whose images are not rounded.
+
+    Args:
+        extractor: a `kgan.metrics.features.Extractor`; images of another size are resized as it does.
+
+    Returns:
+        images, images -> float64 `[b]`.
+
+    Raises:
+        UsageError: no such network.
+
+    Example:
+        >>> import types
+        >>> mean = lambda images: {"features": images.mean(axis=(1, 2))}
+        >>> distance = extractor_distance(types.SimpleNamespace(size=(2, 2), channels=1, run=mean))
+        >>> distance(np.zeros((1, 4, 4, 1), "float32"), np.full((1, 4, 4, 1), 3.0, "float32")).tolist()
+        [9.0]
+    """
+    for name in ("size", "channels", "run"):
+        if not hasattr(extractor, name):
+            raise UsageError(f"features must be a kgan.metrics extractor, got {type(extractor).__name__}")
+    height, width = extractor.size
+
+    def features(images):
+        images = np.asarray(images, np.float32)
+        if images.shape[-1] < extractor.channels:
+            images = np.repeat(images, extractor.channels, axis=-1)
+        if images.shape[1:3] != (height, width):
+            maps = np.moveaxis(images, -1, 1)
+            resized = [_resized(one, width, height) for one in maps.reshape(-1, *maps.shape[2:])]
+            images = np.moveaxis(np.stack(resized).reshape(*maps.shape[:2], height, width), 1, -1)
+        return extractor.run(np.ascontiguousarray(images))["features"]
+
+    return feature_distance(features)
+
+
+def _resized(one, width, height):
+    """One channel in floats, by the filter of `Extractor`."""
+    return np.asarray(Image.fromarray(one).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _prepared(images, face_crop, pool_to):

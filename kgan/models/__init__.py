@@ -9,6 +9,7 @@ from kgan.models.lsgan import LSGAN
 from kgan.models.pggan import PGGAN
 from kgan.models.semi_supervised_gan import SemiSupervisedGAN
 from kgan.models.stargan import StarGAN
+from kgan.models.stylegan import StyleGAN
 
 __all__ = [
     "DCGAN",
@@ -20,4 +21,5 @@ __all__ = [
     "InstanceConditionedGAN",
     "SemiSupervisedGAN",
     "StarGAN",
+    "StyleGAN",
 ]

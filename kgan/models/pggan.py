@@ -22,8 +22,19 @@ L = keras.layers
 _HEAD: dict[str, Any] = {"dtype": "float32"}
 
 
-class _Network(GrowingNetwork):
-    """What both networks have: the widths of their blocks, and layers with or without equalised rate."""
+class PGGANNetwork(GrowingNetwork):
+    """What all these networks have: the widths of their blocks, and layers with or without equalised rate.
+
+    Args:
+        resolution: side of the largest images, a power of two, 4 to 1024.
+        channels: image channels.
+        fmap_base: widths double from the largest side down, from about this number over the side.
+        fmap_max: greatest width.
+        equalized: equalised learning rate.
+
+    Raises:
+        UsageError: an argument breaks its rule.
+    """
 
     def __init__(self, resolution=1024, channels=3, fmap_base=8192, fmap_max=512, equalized=True, **kwargs):
         super().__init__(resolution, **kwargs)
@@ -39,11 +50,13 @@ class _Network(GrowingNetwork):
         return max(1, min(self.fmap_base // 2**exponent, self.fmap_max))
 
     def conv(self, filters, kernel_size=3, gain=SQRT2, **more):
+        """A convolution that keeps the size of maps."""
         return self._layer(layers.EqualizedConv2D, layers.Conv2D, gain)(
             filters, kernel_size, padding="same", **more
         )
 
     def dense(self, units, gain=SQRT2, **more):
+        """A dense layer."""
         return self._layer(layers.EqualizedDense, L.Dense, gain)(units, **more)
 
     def _layer(self, equalized, plain, gain):
@@ -59,7 +72,7 @@ class _Network(GrowingNetwork):
 
 
 @keras.saving.register_keras_serializable("kgan")
-class PGGANGenerator(_Network):
+class PGGANGenerator(PGGANNetwork):
     """Generator from a latent vector to images of every side up to `resolution`.
 
     Every convolution is followed by LeakyReLU 0.2 and pixel norm; each side has a linear 1x1 convolution to
@@ -137,7 +150,7 @@ class PGGANGenerator(_Network):
 
 
 @keras.saving.register_keras_serializable("kgan")
-class PGGANDiscriminator(_Network):
+class PGGANDiscriminator(PGGANNetwork):
     """Discriminator of images of every side up to `resolution`: the generator's mirror image, one score.
 
     Args:
@@ -147,6 +160,9 @@ class PGGANDiscriminator(_Network):
         fmap_max: as in `PGGANGenerator`.
         equalized: equalised learning rate.
         group_size: samples over which the minibatch standard deviation is taken, or `None` for none.
+        blur: smooth maps before they shrink, and activate them after it, as StyleGAN does.
+        num_classes: number of classes, at least 2: the network takes a dict of `images` and `label`, makes
+            one score per class and gives that of the label; or `None`.
 
     Raises:
         UsageError: an argument breaks its rule.
@@ -167,11 +183,14 @@ class PGGANDiscriminator(_Network):
         equalized=True,
         *,
         group_size: int | None = 4,
+        blur=False,
+        num_classes=None,
         name="discriminator",
         **kwargs,
     ):
         super().__init__(resolution, channels, fmap_base, fmap_max, equalized, name=name, **kwargs)
-        self.group_size = group_size
+        check_classes(num_classes)
+        self.group_size, self.blur, self.num_classes = group_size, bool(blur), num_classes
         self.from_rgb = [self._from_rgb(side) for side in self.sides]
         self.blocks = [self._last(), *(self._block(side) for side in self.sides[1:])]
         self.reduce = layers.Downsample2D(2, name="reduce")
@@ -184,10 +203,11 @@ class PGGANDiscriminator(_Network):
         )
 
     def _block(self, side):
-        blocks = [keras.Input((side, side, self.width(side)))]
-        for maps in (self.width(side), self.width(side, 2)):
-            blocks += [self.conv(maps), L.LeakyReLU(0.2)]
-        return keras.Sequential([*blocks, layers.Downsample2D(2)], name=f"block_{side}")
+        blocks = [keras.Input((side, side, self.width(side))), self.conv(self.width(side)), L.LeakyReLU(0.2)]
+        shrink = self.conv(self.width(side, 2)), L.LeakyReLU(0.2), layers.Downsample2D(2)
+        if self.blur:
+            shrink = layers.Blur(), shrink[0], shrink[2], shrink[1]
+        return keras.Sequential([*blocks, *shrink], name=f"block_{side}")
 
     def _last(self):
         statistics = [] if self.group_size is None else [layers.MinibatchStdDev(self.group_size)]
@@ -200,7 +220,7 @@ class PGGANDiscriminator(_Network):
                 L.Flatten(),
                 self.dense(self.width(4, 2)),
                 L.LeakyReLU(0.2),
-                self.dense(1, gain=1.0, **_HEAD),
+                self.dense(self.num_classes or 1, gain=1.0, **_HEAD),
             ],
             name="block_4",
         )
@@ -215,10 +235,21 @@ class PGGANDiscriminator(_Network):
             x = self.fade([x, self.from_rgb[last - 1](self.reduce(images))])
         for block in reversed(self.blocks[: max(last, 1)]):
             x = block(x)
-        return keras.Model(images, x, name=f"discriminator_{side}")
+        if self.num_classes is None:
+            return keras.Model(images, x, name=f"discriminator_{side}")
+        label = keras.Input((), dtype="int32", name="label")
+        x = L.Dot(axes=1, **_HEAD)([x, layers.OneHot(self.num_classes, **_HEAD)(label)])
+        return keras.Model({"images": images, "label": label}, x, name=f"discriminator_{side}")
 
     def get_config(self):
-        return {**super().get_config(), "group_size": self.group_size}
+        names = ("group_size", "blur", "num_classes")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def check_classes(num_classes):
+    """Raises UsageError unless a number of classes is `None` or at least 2."""
+    if num_classes is not None and (num_classes != int(num_classes) or num_classes < 2):
+        raise UsageError(f"num_classes must be None or an integer of at least 2, got {num_classes}")
 
 
 def _networks(resolution=1024, channels=3, *, latent_dim=512, group_size=4, **widths):
@@ -380,6 +411,8 @@ class PGGAN(GrowingModel):
             raise UsageError(f"discriminator_steps must be an integer >= 1, got {discriminator_steps}")
         if gradient_pixels not in ("full", "native"):
             raise UsageError(f'gradient_pixels must be "full" or "native", got {gradient_pixels!r}')
+        if discriminator.num_classes is not None:
+            raise UsageError(f"PGGAN has no classes, got a discriminator of {discriminator.num_classes}")
         if generator.channels != discriminator.channels:
             made, judged = generator.channels, discriminator.channels
             raise UsageError(f"the generator makes {made} channels, but the discriminator takes {judged}")
@@ -431,7 +464,7 @@ class PGGAN(GrowingModel):
             "discriminator", lambda images: self.discriminate(images * ratio), real / ratio, fake / ratio
         )
         loss = self.loss_function.discriminator(real_score, fake_score)
-        return loss + penalty, {"discriminator_loss": loss, **logs}
+        return loss + ops.cast(penalty, loss.dtype), {"discriminator_loss": loss, **logs}
 
     def generator_loss(self, real):
         """The generator's loss on fresh fakes."""

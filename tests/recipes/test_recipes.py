@@ -12,7 +12,7 @@ NAMES = catalog.names()
 
 
 def test_all_were_found():
-    assert len(NAMES) == 22
+    assert len(NAMES) == 24
 
 
 @pytest.mark.parametrize("name", NAMES)

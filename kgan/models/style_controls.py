@@ -1,0 +1,257 @@
+"""What can be done with the styles and the noise of a trained style-based generator, in NumPy outside."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from kgan import _backend, conditions, latents
+from kgan.engine.growing import GrowingModel
+from kgan.errors import UsageError
+from kgan.types import to_uint8
+
+NOISE = ("random", "fixed", "none")
+PARTS = ("all", "none", "coarse", "fine")
+
+
+class StyleControls(GrowingModel):
+    """A growing model with a style-based generator: the part of `kgan.models.StyleGAN` on styles and noise.
+
+    All of it uses the moving average where there is one, at the side of the present phase.
+    """
+
+    def style_generator(self):
+        """The `StyleGANGenerator` that samples come from: the average where there is one."""
+        return self.generator if self.average is None else self.average.network
+
+    @property
+    def num_layers(self):
+        """Layers with a style at the present side."""
+        return self.generator.num_layers(self.phase.side)
+
+    @property
+    def mean_style(self):
+        """The tracked mean of w, float32 `[d]`."""
+        return np.array(ops.convert_to_numpy(self.style_generator().truncation.mean.value), "float32")
+
+    # -- noise
+
+    def noise(self, n, mode="random", layers="all", seed=None):
+        """Noise images for `generate` and `synthesize`.
+
+        Args:
+            n: how many samples, at least 1.
+            mode: "random" draws them; "fixed" takes the generator's own, the same for all samples; "none"
+                gives zeros.
+            layers: which layers have noise, the others having zeros: "all", "none", "coarse" (the first
+                ones, to 32x32 of 1024x1024), "fine" (the rest), or (first, last), both included.
+            seed: int of at least 0, or `None` for fresh entropy.
+
+        Returns:
+            dict of `noise_0`, `noise_1`, ... to float32 arrays `[n, side, side, 1]`.
+
+        Raises:
+            UsageError: an argument breaks its rule.
+        """
+        if mode not in NOISE:
+            raise UsageError(f"noise must be one of {', '.join(NOISE)}, got {mode!r}")
+        specs = [spec for spec in self.sampling_inputs() if spec.name.startswith("noise_")]
+        if mode == "random":
+            values = latents.draw(specs, n, seed)
+        elif mode == "fixed":
+            buffers = self.style_generator().fixed_noise
+            values = {
+                spec.name: np.repeat(np.array(ops.convert_to_numpy(buffer.value), "float32")[None], n, axis=0)
+                for spec, buffer in zip(specs, buffers)
+            }
+        else:
+            values = {spec.name: np.zeros((n, *spec.shape), "float32") for spec in specs}
+        return self.masked(values, layers)
+
+    def masked(self, noise, layers):
+        """Noise with zeros in all but some layers, which are said as in `noise`."""
+        first, last = noise_range(layers, self.num_layers)
+        return {
+            name: value if first <= int(name.removeprefix("noise_")) <= last else np.zeros_like(value)
+            for name, value in noise.items()
+        }
+
+    # -- images
+
+    def generate(self, inputs, batch_size=64):
+        """As `AdversarialModel.generate`; no truncation and the fixed noise where nothing else is given."""
+        n = len(inputs["z"])
+        missing = {spec.name for spec in self.sampling_inputs()} - set(inputs)
+        inputs = {"truncation_psi": np.ones(n, "float32"), **inputs}
+        if any(name.startswith("noise_") for name in missing):
+            inputs = {**self.noise(n, "fixed"), **inputs}
+        return super().generate(inputs, batch_size)
+
+    def sample(
+        self,
+        n,
+        *,
+        seed=None,
+        truncation_psi=1.0,
+        truncation_cutoff=None,
+        noise="random",
+        noise_layers="all",
+        **given,
+    ):
+        """Draws images; the same seed draws the same z and noise whatever the other arguments are.
+
+        Args:
+            n: number of images, >= 1.
+            seed: int, or `None` for fresh noise.
+            truncation_psi: in [-1, 1], one number for all or `[n]`: 1 for none, 0 for the mean, negative for
+                the opposite.
+            truncation_cutoff: layers that are truncated, from 0 to their number; default: the generator's.
+            noise: "random", "fixed" or "none", as in `noise`.
+            noise_layers: which layers have noise, as in `noise`.
+            **given: arrays `[n, ...]` by the names of the other inputs, such as `label`, or one value.
+
+        Returns:
+            uint8 array `[n, height, width, channels]`.
+
+        Raises:
+            UsageError: an argument breaks its rule.
+        """
+        if n < 1:
+            raise UsageError(f"n must be >= 1, got {n}")
+        specs = self.sampling_inputs()
+        given = conditions.checked(specs, {"truncation_psi": truncation_psi, **given}, n, self.class_names)
+        check_psi(given["truncation_psi"])
+        images = {name: value for name, value in given.items() if name.startswith("noise_")}
+        inputs = latents.draw(specs, n, seed, self.banks(), given)
+        if noise != "random":
+            inputs.update({**self.noise(n, noise), **images})
+        drawn = {name: inputs.pop(name) for name in list(inputs) if name.startswith("noise_")}
+        drawn = self.masked(drawn, noise_layers)
+        if truncation_cutoff is None:
+            return self._shown_as({**inputs, **drawn}, self.generate)
+        w = self.map(inputs["z"], inputs.get("label"))
+        styles = self.styles(w, inputs["truncation_psi"], truncation_cutoff)
+        return to_uint8(self.synthesize(styles, drawn), self.data_range)
+
+    def _shown_as(self, inputs, generate):
+        return to_uint8(generate(inputs), self.data_range)
+
+    def map(self, z, label=None, batch_size=64):
+        """w of z.
+
+        Args:
+            z: float `[n, latent_dim]`.
+            label: class numbers `[n]` where there are classes.
+            batch_size: how many at a time.
+
+        Returns:
+            float32 `[n, d]`.
+        """
+        inputs = {"z": np.asarray(z, "float32")}
+        if self.generator.num_classes is not None:
+            inputs["label"] = np.asarray(label, "int32")
+        mapping = self.style_generator().mapping
+        return self._run(mapping, inputs, batch_size)
+
+    def styles(self, w, psi: Any = 1.0, cutoff=None):
+        """One style for each layer, truncated: `mean + psi (w - mean)` in the first layers.
+
+        Args:
+            w: float `[n, d]`, or `[n, layers, d]`.
+            psi: in [-1, 1], one number or `[n]`.
+            cutoff: how many layers that concerns, 0 to their number; default: the generator's.
+
+        Returns:
+            float32 `[n, layers, d]`.
+
+        Raises:
+            UsageError: psi or cutoff out of range, or w of another shape.
+        """
+        w = self._per_layer(w)
+        if cutoff is None:
+            cutoff = min(self.generator.truncation_cutoff, self.num_layers)
+        if cutoff != int(cutoff) or not 0 <= cutoff <= self.num_layers:
+            raise UsageError(f"truncation_cutoff must be from 0 to {self.num_layers}, got {cutoff}")
+        psi = check_psi(psi)
+        rows = np.broadcast_to(psi[..., None], (len(w), self.num_layers)).copy()
+        rows[:, int(cutoff) :] = 1.0
+        return latents.truncate(w, self.mean_style, rows)
+
+    def _per_layer(self, w):
+        w, dim = np.asarray(w, "float32"), self.generator.style_dim
+        if w.ndim == 2 and w.shape[1] == dim:
+            return np.repeat(w[:, None], self.num_layers, axis=1)
+        if w.shape[1:] != (self.num_layers, dim):
+            raise UsageError(
+                f"w must be [n, {dim}] or [n, {self.num_layers}, {dim}] at this side, got {list(w.shape)}"
+            )
+        return w
+
+    def synthesize(self, w, noise=None, batch_size=64):
+        """Images of styles.
+
+        Args:
+            w: float `[n, d]` or `[n, layers, d]`, used as it is.
+            noise: dict from `noise` or `None` for the generator's fixed noise.
+            batch_size: images made at a time.
+
+        Returns:
+            float32 `[n, height, width, channels]`, in about [-1, 1].
+
+        Raises:
+            UsageError: w of another shape.
+        """
+        w = self._per_layer(w)
+        noise = self.noise(len(w), "fixed") if noise is None else noise
+        network = self.style_generator().synthesis_at(self.phase.side, self.blending)
+        return self._run(network, {"w": w, **noise}, batch_size)
+
+    def _run(self, network, inputs, batch_size):
+        n, parts = len(next(iter(inputs.values()))), []
+        for start in range(0, n, batch_size):
+            part = {k: ops.convert_to_tensor(v[start : start + batch_size]) for k, v in inputs.items()}
+            with _backend.no_grad():
+                made = network(part if isinstance(network.input, dict) else part["z"], training=False)
+            parts.append(ops.convert_to_numpy(ops.cast(made, "float32")))
+        return np.concatenate(parts)
+
+
+def check_psi(psi):
+    """Truncation strengths as float32; raises UsageError unless all lie in [-1, 1]."""
+    psi = np.asarray(psi, "float32")
+    wrong = psi[~((psi >= -1.0) & (psi <= 1.0))]
+    if wrong.size:
+        raise UsageError(f"truncation_psi must lie in [-1, 1], got {wrong.ravel()[0]:g}")
+    return psi
+
+
+def check_range(layers, count):
+    """`(first, last)` as ints; raises UsageError unless both are layers of a network of so many."""
+    first, last = layers
+    if first != int(first) or last != int(last) or not 0 <= first <= last < count:
+        raise UsageError(f"layers must be (first, last) within 0 to {count - 1}, got ({first}, {last})")
+    return int(first), int(last)
+
+
+def noise_range(layers, count):
+    """The first and the last layer that "all", "none", "coarse", "fine" or a pair means.
+
+    Args:
+        layers: one of these.
+        count: layers of the network.
+
+    Raises:
+        UsageError: another word, or a pair outside the network.
+
+    Example:
+        >>> noise_range("coarse", 18), noise_range("fine", 8), noise_range("none", 8)
+        ((0, 7), (4, 7), (0, -1))
+    """
+    # 8 of 18 layers at 1024x1024, where the coarse ones end with 32x32; about half of fewer.
+    half = min(8, 2 * -(-count // 4))
+    words = {"all": (0, count - 1), "none": (0, -1), "coarse": (0, half - 1), "fine": (half, count - 1)}
+    if not isinstance(layers, str):
+        return check_range(layers, count)
+    if layers not in words:
+        raise UsageError(f"noise_layers must be one of {', '.join(PARTS)} or a pair, got {layers!r}")
+    return words[layers]

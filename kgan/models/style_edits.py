@@ -1,0 +1,306 @@
+"""Walks, mixtures and edits in the latent spaces of a style-based generator."""
+
+import dataclasses
+
+import numpy as np
+
+from kgan import directions, latents
+from kgan.errors import UsageError
+from kgan.metrics.path_length import extractor_distance, perceptual_path_length
+from kgan.models.style_controls import StyleControls, check_range
+from kgan.models.style_projection import project
+from kgan.types import to_uint8
+
+SWEEP = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class PathLength:
+    """A perceptual path length, and what it depends on.
+
+    Args:
+        value: mean over the pairs that count.
+        std: standard deviation over them.
+        space: "z" or "w".
+        sampling: "full" or "end".
+        pairs: how many pairs of latents.
+        extractor: the network of the features, by name, digest and layer.
+    """
+
+    value: float
+    std: float
+    space: str
+    sampling: str
+    pairs: int
+    extractor: str
+
+
+@dataclasses.dataclass(frozen=True)
+class EditEffect:
+    """What moving along a direction changes, each in standard deviations of the attribute over samples.
+
+    Args:
+        target: mean change of the attribute that the direction was fitted for.
+        others: dict from the name of each other attribute to its mean absolute change.
+    """
+
+    target: float
+    others: dict[str, float]
+
+    @property
+    def leak(self):
+        """Mean change of the others over that of the target: less means better separated."""
+        return float(np.mean(list(self.others.values()))) / max(abs(self.target), 1e-12)
+
+
+class StyleEdits(StyleControls):
+    """A growing model with a style-based generator: the part of `kgan.models.StyleGAN` that moves latents."""
+
+    def interpolate(self, start, end, steps, space="z", *, label=None, psi=1.0, noise=None):
+        """Images between two latents, both ends included.
+
+        Args:
+            start: z `[latent_dim]`, where the walk begins.
+            end: z where it ends.
+            steps: images, at least 2.
+            space: "z" for a great circle there, "w" for a straight line between what z is mapped to.
+            label: class number of all images, where there are classes.
+            psi: truncation, in [-1, 1].
+            noise: dict from `noise`, for `steps` samples, or `None` for the generator's fixed noise.
+
+        Returns:
+            uint8 `[steps, height, width, channels]`.
+
+        Raises:
+            UsageError: an argument breaks its rule.
+        """
+        check_space(space)
+        z = np.asarray([start, end], "float32")
+        if space == "w":
+            ends = self.map(z, self.labels(label, 2))
+            w = latents.path(ends[0], ends[1], steps, "lerp")
+        else:
+            w = self.map(latents.path(z[0], z[1], steps, "slerp"), self.labels(label, steps))
+        return self.images_of(self.styles(w, psi), noise)
+
+    def truncation_sweep(self, z, psis=SWEEP, cutoff=None, *, label=None, noise=None):
+        """The same latents under several truncations, of all layers unless a cutoff says else.
+
+        Args:
+            z: `[n, latent_dim]`.
+            psis: numbers in [-1, 1].
+            cutoff: layers that are truncated, 0 to their number.
+            label: class number, or `[n]`, where there are classes.
+            noise: dict from `noise`, for n samples, or `None` for the generator's fixed noise.
+
+        Returns:
+            uint8 `[psis, n, height, width, channels]`.
+
+        Raises:
+            UsageError: an argument breaks its rule.
+        """
+        w = self.map(z, self.labels(label, len(z)))
+        cutoff = self.num_layers if cutoff is None else cutoff
+        return np.stack([self.images_of(self.styles(w, psi, cutoff), noise) for psi in psis])
+
+    def mix(self, source, destination, layers):
+        """Styles of the destination, but for some layers, which have those of the source.
+
+        Args:
+            source: w `[n, d]` or styles `[n, layers, d]`.
+            destination: likewise; n of either may be 1.
+            layers: (first, last) of those taken from the source, both included, counted from 0.
+
+        Returns:
+            float32 styles `[n, layers, d]` for `synthesize` or `images_of`.
+
+        Raises:
+            UsageError: layers outside the network, or w of another shape.
+        """
+        first, last = check_range(layers, self.num_layers)
+        source, destination = self._per_layer(source), self._per_layer(destination)
+        counts = len(source), len(destination)
+        n = max(counts)
+        if set(counts) - {1, n}:
+            raise UsageError(f"sources and destinations must be equally many or one, got {counts}")
+        mixed = np.broadcast_to(destination, (n, *destination.shape[1:])).copy()
+        mixed[:, first : last + 1] = source[:, first : last + 1]
+        return mixed
+
+    def edit(self, w, direction, strength, layers=None):
+        """Styles moved along a direction in W.
+
+        Args:
+            w: `[n, d]` or styles `[n, layers, d]`.
+            direction: `kgan.directions.Direction` from `fit_attribute`, or a vector `[d]`.
+            strength: how far, one number or `[n]`; of a `Direction` in standard deviations along it.
+            layers: (first, last) of those that move, or `None` for all.
+
+        Returns:
+            float32 styles `[n, layers, d]`.
+
+        Raises:
+            UsageError: layers outside the network, or a direction of another length.
+        """
+        w = self._per_layer(w).copy()
+        first, last = check_range((0, self.num_layers - 1) if layers is None else layers, self.num_layers)
+        w[:, first : last + 1] += _step(direction, strength, w.shape[-1])[..., None, :]
+        return w
+
+    def images_of(self, styles, noise=None):
+        """uint8 images of styles, as `synthesize`."""
+        return to_uint8(self.synthesize(styles, noise), self.data_range)
+
+    # -- attributes
+
+    def fit_attribute(self, judge, n=1000, space="w", *, seed=0, label=None):
+        """The direction of a binary attribute of the generated images, and how linear it is.
+
+        Args:
+            judge: function from uint8 images to `[n]` bools, or to numbers that are compared with their
+                median.
+            n: samples, at least 2.
+            space: "z" or "w".
+            seed: int of at least 0, draws the latents.
+            label: class number, where there are classes.
+
+        Returns:
+            `kgan.directions.Direction`.
+
+        Raises:
+            UsageError: another space.
+            DataError: the judge's answers are all alike.
+        """
+        z, w = self.latents_drawn(n, seed, label)
+        return directions.fit_direction(z if check_space(space) == "z" else w, judge(self.images_of(w)))
+
+    def edit_effect(self, direction, strength, target, others, *, n=200, space="w", seed=1, label=None):
+        """What an edit along a direction does to the attribute, and to other attributes.
+
+        Karras et al. 2019 claim that W is less entangled than Z: compare the `leak` of both spaces.
+
+        Args:
+            direction: `kgan.directions.Direction` in this space.
+            strength: how far, in standard deviations along the direction.
+            target: function from uint8 images to numbers `[n]`, the attribute that is edited.
+            others: dict from names to such functions.
+            n: samples, at least 2.
+            space: "z" or "w".
+            seed: int of at least 0, draws the latents.
+            label: class number, where there are classes.
+
+        Returns:
+            `EditEffect`.
+
+        Raises:
+            UsageError: another space, or no other attribute.
+        """
+        if not others:
+            raise UsageError("others must name at least one attribute, got none")
+        z, w = self.latents_drawn(n, seed, label)
+        if check_space(space) == "w":
+            moved = self.edit(w, direction, strength)
+        else:
+            step = _step(direction, strength, z.shape[1]).astype("float32")
+            moved = self.map(z + step, self.labels(label, n))
+        before, after = self.images_of(w), self.images_of(moved)
+
+        def change(judge):
+            old, new = (np.asarray(judge(images), np.float64) for images in (before, after))
+            return (new - old) / max(old.std(), 1e-12)
+
+        effects = {name: float(np.abs(change(judge)).mean()) for name, judge in others.items()}
+        return EditEffect(float(change(target).mean()), effects)
+
+    def latents_drawn(self, n, seed=0, label=None):
+        """z `[n, latent_dim]` of a seed, and the w that it is mapped to, `[n, d]`."""
+        z = latents.draw(self.sampling_inputs()[:1], n, seed)["z"]
+        return z, self.map(z, self.labels(label, n))
+
+    # -- projection
+
+    def project(self, images, **settings):
+        """The styles and noise of given pictures: `kgan.models.style_projection.project`.
+
+        Args:
+            images: uint8 `[n, height, width, channels]` of the present size.
+            **settings: `steps`, `optimize_noise`, `per_layer`, `features` and the others of that function.
+
+        Returns:
+            `kgan.models.style_projection.Projection`.
+
+        Raises:
+            UsageError: an argument breaks its rule.
+        """
+        return project(self, images, **settings)
+
+    # -- perceptual path length
+
+    def path_length(self, features, n=1000, space="w", *, sampling="full", seed=0, label=None, **settings):
+        """How much images change along a short step in a latent space; less is smoother.
+
+        Fixed noise, no truncation. The number depends on the network of the features, which the result
+        names: only equal networks compare.
+
+        Args:
+            features: a `kgan.metrics` extractor, such as `ONNXFeatures` or `KerasFeatures`.
+            n: pairs of latents, at least 1; Karras et al. 2019 take 100,000.
+            space: "z" for great circles there, "w" for lines there.
+            sampling: "full" along the paths, or "end" at their beginnings.
+            seed: int of at least 0.
+            label: class number, where there are classes.
+            **settings: others of `kgan.metrics.perceptual_path_length`.
+
+        Returns:
+            `PathLength`.
+
+        Raises:
+            UsageError: an argument breaks its rule.
+        """
+        check_space(space)
+        z, w = self.latents_drawn(2 * n, seed, label)
+        ends = z if space == "z" else w
+
+        def generate(x):
+            x = np.asarray(x, "float32")
+            w = self.map(x, self.labels(label, len(x))) if space == "z" else x
+            low, high = self.data_range
+            return (self.synthesize(w) - low) * np.float32(255.0 / (high - low))
+
+        found = perceptual_path_length(
+            generate,
+            extractor_distance(features),
+            ends[:n],
+            ends[n:],
+            space=space,
+            sampling=sampling,
+            seed=seed,
+            **settings,
+        )
+        extractor = f"{features.name} {features.digest[:8]} {features.output}"
+        return PathLength(found.value, found.std or 0.0, space, sampling, n, extractor)
+
+    def labels(self, label, n):
+        """Class numbers `[n]` of a class or of n, or `None` where there are no classes."""
+        if self.generator.num_classes is None:
+            return None
+        if label is None:
+            raise UsageError("label must be given for a model with classes, got None")
+        return np.broadcast_to(np.asarray(label, "int32"), (n,))
+
+
+def check_space(space):
+    """The space; raises UsageError unless it is "z" or "w"."""
+    if space not in ("z", "w"):
+        raise UsageError(f'space must be "z" or "w", got {space!r}')
+    return space
+
+
+def _step(direction, strength, dim):
+    vector, unit = direction, 1.0
+    if isinstance(direction, directions.Direction):
+        vector, unit = direction.normal, direction.spread
+    vector = np.asarray(vector, "float32")
+    if vector.shape != (dim,):
+        raise UsageError(f"direction must be a vector of {dim} numbers, got {list(vector.shape)}")
+    return (np.asarray(strength, "float32") * np.float32(unit))[..., None] * vector

@@ -1,0 +1,113 @@
+"""StyleGAN on game sprites: small colour pictures that grow from 8x8 to 32x32, maybe with their classes.
+
+Data: data=FOLDER, the `sprites` of the Debian package crossfire-client-images as a `datasets` folder (4,515
+pictures of 32x32, GPL), or a hub id; label=label takes their 24 classes and "other" as conditions.
+Command: kgan run stylegan_sprites data=FOLDER --backend jax
+Widths are reduced for a CPU: 64 maps up to 8x8, 32 at 16x16 and 16 at 32x32, where the published networks
+have 512. On a GPU, enlarged to 64x64: image_size=64 upscale=true fmap_max=256 fmap_base=8192 batch_size=32
+stable_images=200000 fade_images=200000 last_images=600000 images_per_epoch=50000.
+"""
+
+import dataclasses
+
+import keras
+
+import kgan
+from kgan import losses
+from kgan.engine import GrowthSchedule, MovingAverage
+from kgan.models.pggan import PGGANDiscriminator
+from kgan.models.stylegan_networks import StyleGANGenerator
+from kgan.recipes import FASHION_MNIST_MINI
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings."""
+
+    epochs: int = 19  # the schedule has as many; more go on at the last side
+    batch_size: int = 16
+    seed: int = 0
+    data: str = "sprites"  # local folder of the data set, or hub id
+    split: str = "train"  # a part: train[:1000]
+    label: str | None = None  # column of the classes, if they shall be conditions
+    image_size: int = 32  # side of the last images, a power of two
+    upscale: bool = False  # whether smaller pictures are enlarged, instead of refused
+    start: int = 8  # side of the first images
+    stable_images: int = 20_000  # images shown at each side once it is complete
+    fade_images: int = 20_000  # images during which a side is blended in; 0: it jumps
+    last_images: int = 110_000  # images shown at the last side once it is complete
+    images_per_epoch: int = 10_000
+    fmap_max: int = 64  # greatest width, and length of z and w
+    fmap_base: int = 256  # over the side: about half the width at large sides
+    mapping_layers: int = 4
+    style_mixing: float = 0.9  # probability that a batch has the styles of two z
+    r1: float = 1.0  # weight of the gradient penalty at the last side
+    learning_rate: float = 2e-3
+    half_life: float = 5000.0  # of the moving average that is sampled, in images
+
+
+def schedule(cfg):
+    """The growth schedule of the settings."""
+    doublings = cfg.image_size.bit_length() - cfg.start.bit_length()
+    before = doublings * (cfg.stable_images + cfg.fade_images)
+    return GrowthSchedule(
+        cfg.image_size,
+        start=cfg.start,
+        stable_images=cfg.stable_images,
+        fade_images=cfg.fade_images,
+        total_images=before + cfg.last_images,
+        batch_size=cfg.batch_size,
+        images_per_epoch=cfg.images_per_epoch,
+    )
+
+
+def model(cfg):
+    classes = None if cfg.label is None else len(data(cfg).class_names or ())
+    widths = {"fmap_base": cfg.fmap_base, "fmap_max": cfg.fmap_max, "num_classes": classes}
+    generator = StyleGANGenerator(
+        cfg.image_size, 3, **widths, latent_dim=cfg.fmap_max, mapping_layers=cfg.mapping_layers
+    )
+    gan = kgan.models.StyleGAN(
+        generator,
+        PGGANDiscriminator(cfg.image_size, 3, **widths, blur=True),
+        schedule=schedule(cfg),
+        style_mixing=cfg.style_mixing,
+        average=MovingAverage(half_life=cfg.half_life),
+        seed=cfg.seed,
+    )
+    gan.compile(
+        optimizer=keras.optimizers.Adam(cfg.learning_rate, beta_1=0.0, beta_2=0.99, epsilon=1e-8),
+        penalties=[losses.R1(cfg.r1)],
+    )
+    return gan
+
+
+def data(cfg):
+    return kgan.data.load_images(
+        cfg.data,
+        cfg.split,
+        image_size=cfg.image_size,
+        channels=3,
+        label=cfg.label,
+        batch_size=cfg.batch_size,
+        seed=cfg.seed,
+        upscale=cfg.upscale,
+    )
+
+
+SMOKE = {
+    "epochs": 1,
+    "batch_size": 4,
+    "data": str(FASHION_MNIST_MINI),
+    "split": "train[:16]",
+    "image_size": 8,
+    "upscale": True,
+    "start": 4,
+    "stable_images": 8,
+    "fade_images": 8,
+    "last_images": 8,
+    "images_per_epoch": 8,
+    "fmap_max": 4,
+    "fmap_base": 16,
+    "mapping_layers": 1,
+}

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from kgan import gallery
+from kgan.errors import UsageError
+from kgan.figures import (
+    draw_disentanglement,
+    draw_growth,
+    draw_multi_resolution,
+    draw_noise_components,
+    draw_noise_detail,
+    draw_style_mixing,
+    draw_truncation,
+)
+from kgan.figures.disentanglement import attributes, sliced_distance
+from kgan.figures.style_mixing import style_bands
+from kgan.models import GAN, StyleGAN
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return StyleGAN.tiny()
+
+
+def test_bands_are_the_published_ones_at_1024():
+    assert style_bands(18) == {"coarse": (0, 3), "middle": (4, 7), "fine": (8, 17)}
+    assert style_bands(6) == {"coarse": (0, 1), "middle": (2, 3), "fine": (4, 5)}
+    assert style_bands(4) == {"coarse": (0, 1), "fine": (2, 3)}
+    with pytest.raises(UsageError, match="style mixing needs at least 4 layers, which is 8x8, got 2"):
+        style_bands(2)
+
+
+def test_style_mixing_grid(tiny, tmp_path):
+    drawn = draw_style_mixing(tmp_path / "mixing.png", tiny, sources=2, psi=0.5, seed=3)
+    assert drawn.mixed.shape == (4, 2, 8, 8, 1)
+    w = tiny.styles(tiny.map(tiny.latents_drawn(6, 3)[0]), 0.5)
+    np.testing.assert_array_equal(drawn.sources, tiny.images_of(w[:2]))
+    mixed = w[2 + 3].copy()
+    mixed[2:] = w[1, 2:]  # the last row takes the fine layers
+    np.testing.assert_array_equal(drawn.mixed[3, 1], tiny.images_of(mixed[None])[0])
+    assert (tmp_path / "mixing.png").stat().st_size > 1000
+
+
+def test_noise_figures(tiny, tmp_path):
+    parts = draw_noise_components(tmp_path / "noise.png", tiny, n=2)
+    np.testing.assert_array_equal(parts["all"], tiny.images_of(tiny.map(tiny.latents_drawn(2, 0)[0])))
+    assert all(np.any(parts["all"] != parts[name]) for name in ("none", "fine", "coarse"))
+    detail = draw_noise_detail(tmp_path / "detail.png", tiny, n=1, draws=8)
+    assert detail.images.shape == (1, 3, 8, 8, 1)
+    assert detail.spread.shape == (1, 8, 8)
+    assert detail.spread.mean() > 0.5
+
+
+def test_truncation_and_sheet_and_growth(tiny, tmp_path):
+    images = draw_truncation(tmp_path / "psi.png", tiny, n=2, psis=(1.0, 0.0))
+    np.testing.assert_array_equal(images[1, 0], images[1, 1])
+    shown = draw_multi_resolution(tmp_path / "sheet.png", tiny, rows=1, seed=2, truncation_psi=0.5)
+    np.testing.assert_array_equal(shown, tiny.sample(11, seed=2, truncation_psi=0.5))
+    grown = draw_growth(tmp_path / "growth.png", tiny, seed=2)
+    np.testing.assert_array_equal(tiny.sample(1, seed=2)[0], grown.faded[0.5])
+
+
+@pytest.mark.parametrize("name", ["style_mixing", "noise_components", "noise_detail", "truncation"])
+def test_models_without_styles_are_refused(name, tmp_path):
+    with pytest.raises(UsageError, match="needs a model with styles, such as StyleGAN, got GAN"):
+        gallery.find(name).draw(tmp_path / "figure.png", GAN.tiny())
+
+
+def test_wrong_counts(tiny, tmp_path):
+    with pytest.raises(UsageError, match="sources must be an integer of at least 1, got 0"):
+        draw_style_mixing(tmp_path / "mixing.png", tiny, sources=0)
+    with pytest.raises(UsageError, match=r"truncation_psi must lie in \[-1, 1\], got 2"):
+        draw_truncation(tmp_path / "psi.png", tiny, psis=(2.0,))
+
+
+def test_the_toy_has_a_hole_and_is_learnt(tmp_path):
+    points = attributes(4000, np.random.default_rng(0))
+    assert not (points > 0).all(axis=1).any()
+    assert points.min() < -0.98 < 0.98 < points.max()
+    assert float(sliced_distance(points, points)) == 0.0
+    drawn = draw_disentanglement(tmp_path / "toy.png", steps=300)
+    assert drawn.distance < 0.2
+    assert drawn.path_lengths["w"] < drawn.path_lengths["z"]

@@ -1,0 +1,179 @@
+"""Walks, mixtures, edits, path length and projection of StyleGAN's latents."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kgan import latents
+from kgan.errors import DataError, UsageError
+from kgan.metrics import KerasFeatures
+from kgan.models import StyleGAN
+from kgan.models.style_controls import noise_range
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return StyleGAN.tiny()
+
+
+@pytest.fixture(scope="module")
+def z():
+    return np.random.default_rng(1).normal(size=(3, 3)).astype("float32")
+
+
+def test_interpolation_ends_at_the_two_latents(tiny, z):
+    ends = tiny.images_of(tiny.map(z[:2]))
+    for space in ("z", "w"):
+        walk = tiny.interpolate(z[0], z[1], 5, space)
+        assert walk.shape == (5, 8, 8, 1)
+        np.testing.assert_array_equal(walk[[0, -1]], ends)
+    middle = tiny.images_of(tiny.map(z[:2]).mean(axis=0, keepdims=True))
+    np.testing.assert_array_equal(tiny.interpolate(z[0], z[1], 3, "w")[1], middle[0])
+    middle = tiny.images_of(tiny.map(latents.slerp(z[0], z[1], 0.5)[None]))
+    np.testing.assert_array_equal(tiny.interpolate(z[0], z[1], 3, "z")[1], middle[0])
+
+
+def test_truncation_sweep(tiny, z):
+    sweep = tiny.truncation_sweep(z, (1.0, 0.0, -1.0))
+    assert sweep.shape == (3, 3, 8, 8, 1)
+    np.testing.assert_array_equal(sweep[0], tiny.images_of(tiny.map(z)))
+    np.testing.assert_array_equal(
+        sweep[1], np.broadcast_to(tiny.images_of(tiny.mean_style[None]), (3, 8, 8, 1))
+    )
+    opposite = tiny.images_of(2 * tiny.mean_style - tiny.map(z))
+    assert np.abs(sweep[2].astype(int) - opposite).max() <= 1  # rounding of one grey level
+
+
+def test_mixing_takes_the_layers_of_the_source(tiny, z):
+    w = tiny.map(z)
+    mixed = tiny.mix(w[:1], w, (1, 2))
+    np.testing.assert_array_equal(mixed[:, [0, 3]], np.repeat(w[:, None], 2, axis=1))
+    np.testing.assert_array_equal(mixed[:, 1:3], np.broadcast_to(w[0], (3, 2, 3)))
+    np.testing.assert_array_equal(tiny.mix(w, w[::-1], (0, 3)), np.repeat(w[:, None], 4, axis=1))
+
+
+def test_edit_moves_along_the_direction(tiny, z):
+    w = tiny.map(z)
+    moved = tiny.edit(w, [0.0, 2.0, 0.0], np.array([1.0, 0.0, -1.0]), (2, 3))
+    np.testing.assert_array_equal(moved[:, :2], np.repeat(w[:, None], 2, axis=1))
+    np.testing.assert_allclose(moved[:, 2] - w, [[0, 2, 0], [0, 0, 0], [0, -2, 0]], atol=1e-6)
+
+
+def brightness(images):
+    return images.astype("float64").mean(axis=(1, 2, 3))
+
+
+def contrast(images):
+    return images.astype("float64").std(axis=(1, 2, 3))
+
+
+def test_the_direction_of_an_attribute_changes_it(tiny):
+    for space in ("w", "z"):
+        direction = tiny.fit_attribute(brightness, 400, space)
+        assert np.linalg.norm(direction.normal) == pytest.approx(1.0)
+        assert direction.accuracy > 0.6
+        effects = [
+            tiny.edit_effect(direction, strength, brightness, {"contrast": contrast}, n=100, space=space)
+            for strength in (-0.5, 0.0, 0.5)
+        ]
+        assert effects[0].target < 0.0 < effects[2].target
+        assert effects[1].target == 0.0
+        assert effects[1].others == {"contrast": 0.0}
+        assert effects[2].leak == pytest.approx(effects[2].others["contrast"] / effects[2].target)
+
+
+def linear_features():
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()], name="pixels")
+    return KerasFeatures(network)
+
+
+def test_path_length_names_its_extractor(tiny):
+    found = {space: tiny.path_length(linear_features(), 20, space) for space in ("z", "w")}
+    for space, value in found.items():
+        assert (value.space, value.pairs) == (space, 20)
+        assert value.extractor.startswith("pixels ")
+        assert np.isfinite(value.value)
+        assert value.value > 0
+    assert found["z"].value != found["w"].value
+
+
+def test_path_length_of_a_linear_generator(tiny, monkeypatch):
+    # G(w) = A w: the mean squared length of A (w1 - w0), whatever the step.
+    matrix = np.random.default_rng(0).normal(size=(3, 64)).astype("float32")
+    monkeypatch.setattr(tiny, "synthesize", lambda w, noise=None: np.reshape(w @ matrix, (-1, 8, 8, 1)))
+    w = tiny.latents_drawn(60, 0)[1]
+    keep = (0.0, 100.0)
+    found = tiny.path_length(linear_features(), 30, "w", epsilon=1e-2, keep=keep)
+    expected = np.square(127.5 * (w[30:] - w[:30]) @ matrix).sum(axis=1).mean()
+    assert found.value == pytest.approx(expected, rel=1e-2)
+
+
+def test_projection_recovers_a_generated_image(tiny):
+    images = tiny.sample(2, seed=11)
+    found = tiny.project(images, steps=150, progress=False)
+    before, after = found.errors
+    assert (after < 0.5 * before).all(), (before, after)
+    assert found.losses[-10:].mean() < found.losses[:10].mean()
+    np.testing.assert_array_equal(tiny.images_of(found.w, found.noise), found.after)
+    assert found.features is None
+    assert found.picture().size == (2 * 10 + 2, 3 * 10 + 2)
+    assert all(abs(value.mean()) < 1e-5 for value in found.noise.values())
+
+
+def test_projection_by_features_and_layers(tiny):
+    images = tiny.sample(1, seed=12, noise="fixed")
+    weights = [ops.convert_to_numpy(weight.value) for weight in tiny.weights]
+    network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 3, name="edges")], name="net")
+    found = tiny.project(
+        images,
+        steps=20,
+        optimize_noise=False,
+        per_layer=True,
+        features=KerasFeatures(network, "edges"),
+        progress=False,
+    )
+    assert found.w.shape == (1, 4, 3)
+    assert found.features.startswith("net ")
+    assert found.losses[-1] < found.losses[0]
+    np.testing.assert_array_equal(found.noise["noise_0"], tiny.noise(1, "fixed")["noise_0"])
+    # The generator itself has not moved.
+    for before, weight in zip(weights, tiny.weights, strict=True):
+        np.testing.assert_array_equal(before, ops.convert_to_numpy(weight.value))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.mix(np.zeros((1, 3)), np.zeros((1, 3)), (0, 4)), r"within 0 to 3, got \(0, 4\)"),
+        (lambda m: m.mix(np.zeros((1, 3)), np.zeros((1, 3)), (2, 1)), r"within 0 to 3, got \(2, 1\)"),
+        (lambda m: m.mix(np.zeros((2, 3)), np.zeros((3, 3)), (0, 1)), r"equally many or one, got \(2, 3\)"),
+        (lambda m: m.edit(np.zeros((1, 3)), np.zeros(4), 1.0), "direction must be a vector of 3 numbers"),
+        (lambda m: m.interpolate(np.zeros(3), np.ones(3), 4, "x"), 'space must be "z" or "w", got .x.'),
+        (lambda m: m.truncation_sweep(np.zeros((1, 3)), (2.0,)), r"truncation_psi must lie in \[-1, 1\]"),
+        (lambda m: m.styles(np.zeros((1, 3)), 0.5, 5), "truncation_cutoff must be from 0 to 4, got 5"),
+        (lambda m: m.path_length(None), "features must be a kgan.metrics extractor, got NoneType"),
+        (lambda m: m.project(np.zeros((1, 4, 4, 1), "uint8")), r"images must be uint8 \[n >= 1, 8, 8, 1\]"),
+        (lambda m: m.project(m.sample(1), steps=0), "steps must be at least 1"),
+        (lambda m: m.project(m.sample(1), features=3), "features must be KerasFeatures, .* got int"),
+    ],
+)
+def test_bad_input(tiny, call, message):
+    with pytest.raises(UsageError, match=message):
+        call(tiny)
+
+
+@pytest.mark.once
+def test_noise_of_coarse_and_fine_layers():
+    # stylegan.md 11.4: layers 0 to 7 of 18 are coarse.
+    assert [noise_range("coarse", n)[1] + 1 for n in (18, 14, 8, 4)] == [8, 8, 4, 2]
+    assert noise_range("fine", 18) == (8, 17)
+
+
+@pytest.mark.once
+def test_attributes_that_do_not_vary(tiny):
+    with pytest.raises(DataError, match="labels must be of two kinds, got 10 alike"):
+        tiny.fit_attribute(lambda images: np.zeros(len(images)), 10)
+    with pytest.raises(UsageError, match="others must name at least one attribute, got none"):
+        tiny.edit_effect(np.ones(3), 1.0, brightness, {})
