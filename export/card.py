@@ -56,7 +56,7 @@ inputs drawn from another distribution than the table's give images of unknown q
 _STYLES = """## Styles
 
 The generator is there in two halves as well. `mapping.onnx` takes z to `w`, `[batch, {style_dim}]`;
-`synthesis.onnx` takes `w`, `[batch, {layers}, {style_dim}]`, one for each layer, and the noise inputs above to
+`synthesis.onnx` takes `w`, `[batch, {layers}, {style_dim}]`, one for each layer, and the noise above to
 `images`. `styles.npz` holds the mean of w, and noise images that never change. The combined graph pulls w
 towards the mean by `truncation_psi` in the first {truncation_cutoff} layers: 1 is no truncation, 0 the mean.
 
