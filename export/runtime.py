@@ -3,6 +3,7 @@
 import io
 import pathlib
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Generator:
         model = read_model(self.folder, self.manifest)
         self._banks = _read_banks(self.folder, self.manifest)
         self._instances = Instances(self.folder, self.manifest)
-        self._options = {"threads": threads, "providers": providers}
+        self._options: dict[str, Any] = {"threads": threads, "providers": providers}
         self._open(model)
 
     def _open(self, model):

@@ -172,7 +172,7 @@ class StyleGenerator(Generator):
             w[start : start + batch_size] = self._sessions[MAPPING].run(["w"], part)[0]
         return w
 
-    def truncate(self, w, psi=1.0, cutoff=None):
+    def truncate(self, w, psi: float | np.ndarray = 1.0, cutoff=None):
         """One style for each layer, truncated: `mean + psi (w - mean)` in the first layers.
 
         Args:
@@ -261,7 +261,8 @@ class StyleGenerator(Generator):
         """
         z = np.stack(np.broadcast_arrays(*(np.asarray(end, "float32") for end in (start, end))))
         if styles.check_space(space) == "w":
-            w = latents.path(*self.mapping(z, label), steps, "lerp")
+            ends = self.mapping(z, label)
+            w = latents.path(ends[0], ends[1], steps, "lerp")
         else:
-            w = self.mapping(latents.path(*z, steps, "slerp"), label, batch_size)
+            w = self.mapping(latents.path(z[0], z[1], steps, "slerp"), label, batch_size)
         return self.synthesize(self.truncate(w, psi, cutoff), noise, batch_size)

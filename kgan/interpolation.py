@@ -122,8 +122,8 @@ def write_walk(path, images, *, fps=12, scale=1, closed=False):
     frames = np.concatenate([images[0], *(images[place, 1:] for place in range(1, walks))])
     frames = [sheet(frame[None], pad=0, scale=scale) for frame in (frames[:-1] if closed else frames)]
     with replacing(path) as temporary:
-        settings = {"duration": round(1000 / fps), "loop": 0}
-        frames[0].save(temporary, save_all=True, append_images=frames[1:], **settings)
+        shown = round(1000 / fps)
+        frames[0].save(temporary, save_all=True, append_images=frames[1:], duration=shown, loop=0)
 
 
 def _latent(generator):
