@@ -48,7 +48,8 @@ def export(
         UsageError: an argument breaks its rule, the folder exists, or the generator cannot be rebuilt in
             another process; the message says what to do.
         BundleError: the conversion failed, or its images differ from the Keras generator's by more than
-            1e-4 or one level of 255. Nothing is written then.
+            1e-4 or one level of 255; by 1e-4 of the largest value where that is beyond the range of images.
+            Nothing is written then.
         MissingExtraError: a package of the extra `export` is not installed.
 
     Example: `export(model, "bundle")`, then `kgan.export.runtime.Generator("bundle").sample(64)`.

@@ -39,8 +39,9 @@ the top, channels last, 0 to 255.{float_output}{labels}
 
 Compared with the Keras generator at batch sizes {batch_sizes}:
 {errors}.
-Allowed are {tolerance_float:g} and {tolerance_uint8} level of 255. `kgan verify` repeats this from
-`reference.npz` and checks the SHA-256 of every file that `kgan.json` lists.
+Allowed are {tolerance_float:g}, of images scaled into that range where they exceed it, and
+{tolerance_uint8} level of 255. `kgan verify` repeats this from the stored references and checks the SHA-256
+of every file that `kgan.json` lists.
 
 ## Data and licence
 
