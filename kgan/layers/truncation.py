@@ -52,8 +52,9 @@ class Truncation(keras.layers.Layer):
 
     def call(self, inputs):
         w, psi = inputs
-        first = (np.arange(self.layers) < self.cutoff).astype("float32")[None, :, None]
-        psi = ops.cast(psi, w.dtype)[:, None, None] * first + (1.0 - first)
+        truncated = (np.arange(self.layers) < self.cutoff)[None, :, None]
+        psi = ops.where(ops.convert_to_tensor(truncated), ops.cast(psi, w.dtype)[:, None, None], 1.0)
+        psi = ops.cast(psi, w.dtype)
         # Not mean + psi (w - mean), which rounds at psi = 1.
         return (1.0 - psi) * ops.cast(self.mean, w.dtype) + psi * w[:, None, :]
 
