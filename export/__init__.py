@@ -22,7 +22,8 @@ def export(
 
     Whichever backend trained the model, the generator is rebuilt under TensorFlow in a process of its own and
     converted there, so the graph is always the same. Noise, labels and the like are inputs of the graph;
-    nothing in it is random.
+    nothing in it is random. Of a style-based generator, such as a StyleGAN, the ONNX side also holds both
+    halves, `mapping.onnx` and `synthesis.onnx`; `kgan.export.style_runtime.StyleGenerator` runs them.
 
     Args:
         model_or_path: a kgan model, a `.keras` file of one, or a run folder with `model.keras`.
@@ -47,7 +48,8 @@ def export(
         UsageError: an argument breaks its rule, the folder exists, or the generator cannot be rebuilt in
             another process; the message says what to do.
         BundleError: the conversion failed, or its images differ from the Keras generator's by more than
-            1e-4 or one level of 255. Nothing is written then.
+            1e-4 or one level of 255; by 1e-4 of the largest value where that is beyond the range of images.
+            Nothing is written then.
         MissingExtraError: a package of the extra `export` is not installed.
 
     Example: `export(model, "bundle")`, then `kgan.export.runtime.Generator("bundle").sample(64)`.

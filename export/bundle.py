@@ -19,6 +19,7 @@ from kgan.export.convert import check_formats, convert
 from kgan.export.extractor import EXTRACTOR, checked_extractor
 from kgan.export.manifest import CONDITIONS, NAME, ONNX, REFERENCES, SAVED_MODEL, write_manifest
 from kgan.export.source import generator_subject, images_of, load_source, with_laws
+from kgan.export.style_parts import style_parts
 from kgan.export.translation import translation_card, translator_subject
 from kgan.export.verification import BATCH_SIZES, FLOAT, TOLERANCE, compare, load_arrays, run_onnx, worst
 from kgan.files import replacing
@@ -42,6 +43,9 @@ def export_bundle(
         raise UsageError(f"direction is for models that translate, this {type(model).__name__} does not")
     else:
         subject = generator_subject(model, labels)
+    halves = None
+    if hasattr(model, "style_generator") and "onnx" in formats:
+        halves = style_parts(model, subject)
     network_of_instances, entry = checked_extractor(model, extractor)
     expected = [images_of(model, subject.network, reference) for reference in subject.references]
     if not all(np.isfinite(images).all() for images in expected):
@@ -58,6 +62,7 @@ def export_bundle(
         "conditions": {name: len(rows) for name, rows in subject.banks.items()},
         "extractor": entry,
         "translation": subject.translation,
+        "style": halves.about if halves else None,
     }
     with tempfile.TemporaryDirectory() as work, replacing(folder) as temporary:
         work = pathlib.Path(work)
@@ -70,9 +75,13 @@ def export_bundle(
             image_shape=about["image_shape"],
             formats=formats,
             float_output=float_output,
+            parts=halves.parts if halves else (),
         )
         errors = _compare(work, subject.references, expected, about, result)
         temporary.mkdir()
+        if halves is not None:
+            errors.update(halves.compare(work))
+            halves.write(work, temporary)
         for name in (ONNX, SAVED_MODEL):
             if (work / name).exists():
                 shutil.move(work / name, temporary / name)

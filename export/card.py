@@ -35,12 +35,13 @@ The graph draws no random numbers: the caller draws the inputs, so equal inputs 
 The batch size is free. Output `images`: uint8, `[batch, {height}, {width}, {channel_count}]`, rows from
 the top, channels last, 0 to 255.{float_output}{labels}
 
-## Verification
+{styles}## Verification
 
 Compared with the Keras generator at batch sizes {batch_sizes}:
 {errors}.
-Allowed are {tolerance_float:g} and {tolerance_uint8} level of 255. `kgan verify` repeats this from
-`reference.npz` and checks the SHA-256 of every file that `kgan.json` lists.
+Allowed are {tolerance_float:g}, of images scaled into that range where they exceed it, and
+{tolerance_uint8} level of 255. `kgan verify` repeats this from the stored references and checks the SHA-256
+of every file that `kgan.json` lists.
 
 ## Data and licence
 
@@ -51,6 +52,27 @@ Allowed are {tolerance_float:g} and {tolerance_uint8} level of 255. `kgan verify
 The generator repeats what its training images show, including their gaps and biases; an image that it
 makes may resemble one of them, and nothing here measures how often. It makes images of one size only, and
 inputs drawn from another distribution than the table's give images of unknown quality.
+"""
+
+_STYLES = """## Styles
+
+The generator is there in two halves as well. `mapping.onnx` takes z to `w`, `[batch, {style_dim}]`;
+`synthesis.onnx` takes `w`, `[batch, {layers}, {style_dim}]`, one for each layer, and the noise above to
+`images`. `styles.npz` holds the mean of w, and noise images that never change. The combined graph pulls w
+towards the mean by `truncation_psi` in the first {truncation_cutoff} layers: 1 is no truncation, 0 the mean.
+
+```python
+import numpy as np
+from kgan.export.style_runtime import StyleGenerator
+
+generator = StyleGenerator(".")
+w = generator.mapping(np.random.default_rng(0).standard_normal((2, {latent_dim})){label})
+mixed = generator.mix(w[:1], w[1:], layers=(0, 1))
+images = generator.synthesize(generator.truncate(mixed, psi=0.7))
+```
+
+`kgan interpolate BUNDLE walk.gif` writes a walk from image to image.
+
 """
 
 _EXAMPLE = """import numpy as np
@@ -88,9 +110,8 @@ def model_card(content):
     recipe = content["recipe"] or {}
     verification = content["verification"]
     errors = [
-        f"{name} differs by {error['float']:.1e} in [{low:g}, {high:g}] and {error['uint8']} of 255 levels"
+        _difference(name, error, content["data_range"])
         for name, error in verification["largest_error"].items()
-        for low, high in [content["data_range"]]
     ]
     return _TEMPLATE.format(
         title=recipe.get("recipe") or content["preset"] or content["system"],
@@ -108,12 +129,29 @@ def model_card(content):
         inputs="\n".join(_row(spec) for spec in content["inputs"]),
         float_output=_float_output(content),
         labels=_labels(content["labels"]),
+        styles=_styles(content),
         batch_sizes=" and ".join(map(str, verification["batch_sizes"])),
         errors=";\n".join(errors),
         tolerance_float=verification["tolerance"]["float"],
         tolerance_uint8=verification["tolerance"]["uint8"],
         data=origin_text(recipe),
     )
+
+
+def _difference(name, error, data_range):
+    if "uint8" not in error:
+        return f"{name} differs by {error['float']:.1e} of the largest value"
+    low, high = data_range
+    return f"{name} differs by {error['float']:.1e} in [{low:g}, {high:g}] and {error['uint8']} of 255 levels"
+
+
+def _styles(content):
+    style = content.get("style")
+    if not style:
+        return ""
+    shapes = {spec["name"]: spec["shape"] for spec in content["inputs"]}
+    label = ", label=0" if "label" in style["inputs"] else ""
+    return _STYLES.format(**style, latent_dim=shapes["z"][0], label=label)
 
 
 def _example(inputs, banks):

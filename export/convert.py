@@ -1,12 +1,14 @@
 """The one converter path: any backend's generator, rebuilt under TensorFlow in a process of its own."""
 
 import ast
+import dataclasses
 import importlib.util
 import json
 import os
 import pathlib
 import sys
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +19,25 @@ from kgan.export.process import run_worker
 FORMATS = ("onnx", "saved_model")
 _SCRIPT = "kgan_exported_script"
 _NEEDS = {"onnx": ("tensorflow", "tf2onnx", "onnx", "onnxruntime"), "saved_model": ("tensorflow",)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A network that is converted beside the sampling network, into a folder of its own.
+
+    Args:
+        name: of the folder.
+        command: `"convert"` or `"convert_network"`.
+        network: a built Keras model, of one tensor or a dict by input name.
+        inputs: sequence of `kgan.types.Input`.
+        spec: what the command must know besides.
+    """
+
+    name: str
+    command: str
+    network: Any
+    inputs: Any
+    spec: dict
 
 
 def check_formats(formats):
@@ -42,7 +63,7 @@ def check_formats(formats):
     return formats
 
 
-def convert(network, work, *, inputs, references, data_range, image_shape, formats, float_output):
+def convert(network, work, *, inputs, references, data_range, image_shape, formats, float_output, parts=()):
     """Converts a sampling network.
 
     Args:
@@ -55,6 +76,7 @@ def convert(network, work, *, inputs, references, data_range, image_shape, forma
         image_shape: (height, width, channels).
         formats: some of `"onnx"` and `"saved_model"`.
         float_output: whether `images_float` is an output beside `images`.
+        parts: sequence of `Part`; each receives `work/NAME/`.
 
     Returns:
         dict with `"versions"` and, for ONNX, `"onnx"`: opset, number of nodes, layout of the float images.
@@ -71,8 +93,12 @@ def convert(network, work, *, inputs, references, data_range, image_shape, forma
         "image_shape": list(image_shape),
         "formats": list(formats),
         "float_output": float_output,
+        "parts": [[part.name, part.command] for part in parts],
     }
     prepare(network, work, inputs, spec)
+    for part in parts:
+        (work / part.name).mkdir()
+        prepare(part.network, work / part.name, part.inputs, part.spec)
     for place, reference in enumerate(references):
         np.savez(work / f"inputs_{place}.npz", **reference)
     run_worker("convert", work)

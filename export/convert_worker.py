@@ -2,8 +2,9 @@
 
 `convert_network FOLDER` does for any network what `convert` does for a generator, as ONNX alone.
 `convert` reads `network.keras` and `spec.json` in the folder and writes `generator.onnx`, `saved_model/`,
-`outputs_i.npz` and `result.json` beside them. `run` runs a SavedModel on the reference inputs `inputs_i.npz`
-of a folder and writes `outputs_i.npz`.
+`outputs_i.npz` and `result.json` beside them, and converts the parts that the spec names, in folders of
+their own. `run` runs a SavedModel on the reference inputs `inputs_i.npz` of a folder and writes
+`outputs_i.npz`.
 """
 
 import importlib
@@ -37,6 +38,9 @@ def convert(folder):
     if "onnx" in spec["formats"]:
         result.update(_write_onnx(tf, network, spec, folder / "generator.onnx", result["versions"]))
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    commands = {"convert": convert, "convert_network": convert_network}
+    for name, command in spec.get("parts", ()):  # here, as TensorFlow takes seconds to start
+        commands[command](folder / name)
 
 
 def convert_network(folder):

@@ -14,6 +14,11 @@ SAVED_MODEL = "saved_model"
 REFERENCE = "reference.npz"
 REFERENCES = (REFERENCE, "reference_other_size.npz")
 CONDITIONS = "conditions.npz"
+# Of a style-based generator, whose two halves are graphs of their own.
+MAPPING = "mapping.onnx"
+SYNTHESIS = "synthesis.onnx"
+STYLES = "styles.npz"
+STYLE_REFERENCE = "reference_styles.npz"
 _KEYS = {
     "format_version": int,
     "system": str,
@@ -66,8 +71,9 @@ def read_manifest(folder):
             raise BundleError(f"{path} is damaged: {key} must be of type {kind.__name__}")
     if "onnx" in content["formats"] and not isinstance(content.get("onnx"), dict):
         raise BundleError(f"{path} is damaged: onnx must be of type dict")
-    if not isinstance(content.get("translation"), dict | None):
-        raise BundleError(f"{path} is damaged: translation must be of type dict")
+    for key in ("translation", "style"):
+        if not isinstance(content.get(key), dict | None):
+            raise BundleError(f"{path} is damaged: {key} must be of type dict")
     if content["format_version"] != FORMAT_VERSION:
         raise BundleError(f"format_version must be {FORMAT_VERSION}, {path} has {content['format_version']}")
     try:

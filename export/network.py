@@ -12,7 +12,7 @@ from kgan.export.convert import check_formats, prepare
 from kgan.export.precision import full_precision, in_float32
 from kgan.export.process import run_worker
 from kgan.export.source import with_laws
-from kgan.export.verification import BATCH_SIZES, TOLERANCE, batches
+from kgan.export.verification import BATCH_SIZES, batches, compare_values
 from kgan.files import replacing
 from kgan.types import Input
 
@@ -142,11 +142,5 @@ def _compare(model, folder, file, reference, expected):
     except Exception as error:  # onnxruntime's errors share no base but Exception
         raise BundleError(f"onnxruntime cannot run {file}: {onnx_session.first_line(error)}") from error
     for name, made in zip(names, (np.concatenate(part) for part in zip(*parts))):
-        # Features and logits have no range of their own: relative to the largest of them.
-        scale = max(1.0, float(np.max(np.abs(expected[name]), initial=0.0)))
-        error = float(np.max(np.abs(made - expected[name]), initial=0.0)) / scale
-        if not error <= TOLERANCE["float"]:  # also for NaN
-            raise BundleError(
-                f"{file} must differ from the Keras network by at most {TOLERANCE['float']:g} of the largest "
-                f"value, {name} differs by {error:.2g}"
-            )
+        # Features and logits have no range of their own.
+        compare_values(f"{name} of {file}", made, expected[name])

@@ -3,6 +3,7 @@
 import io
 import pathlib
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from kgan import conditions, latents, onnx_session
 from kgan.errors import BundleError, UsageError
 from kgan.export.extractor import INPUT, Instances
 from kgan.export.manifest import CONDITIONS, ONNX, read_checked, read_manifest
+from kgan.styles import check_psi
 from kgan.types import Sides, check_pictures
 
 
@@ -38,10 +40,15 @@ class Generator:
             raise UsageError(
                 f"the bundle {folder} translates images: use kgan translate or kgan.export.runtime.Translator"
             )
-        model = _read_model(self.folder, self.manifest)
+        model = read_model(self.folder, self.manifest)
         self._banks = _read_banks(self.folder, self.manifest)
         self._instances = Instances(self.folder, self.manifest)
-        self._session = open_session(model, self.folder, threads=threads, providers=providers)
+        self._options: dict[str, Any] = {"threads": threads, "providers": providers}
+        self._open(model)
+
+    def _open(self, model):
+        """Opens the sessions that `_images` runs."""
+        self._session = open_session(model, self.folder, **self._options)
 
     @property
     def inputs(self):
@@ -69,7 +76,8 @@ class Generator:
             n: number of images, >= 1.
             seed: int >= 0, or `None` for fresh noise.
             label: class number or name, or `n` of them; `None` draws classes uniformly.
-            truncation_psi: for generators with this input: 1 for all variety, 0 for the mean image.
+            truncation_psi: for generators with this input, in [-1, 1]: 1 for all variety, 0 for the mean
+                image, negative for the opposite.
             batch_size: images made at a time, >= 1; it bounds memory and changes no image.
             **inputs: arrays `[n, ...]` by name for inputs that shall not be drawn, or one value for all. A
                 condition that is not given is drawn from the bundle's own examples, where it has some.
@@ -83,9 +91,12 @@ class Generator:
             UsageError: an argument breaks its rule, the generator has no such input, or a condition must be
                 given.
         """
-        for name, value in (("n", n), ("batch_size", batch_size)):
-            if value < 1:
-                raise UsageError(f"{name} must be at least 1, got {value}")
+        check_counts(n=n, batch_size=batch_size)
+        values = self._drawn(n, seed, label, truncation_psi, inputs)
+        return self._batches(n, batch_size, values)
+
+    def _drawn(self, n, seed, label, truncation_psi, inputs):
+        """All inputs of the graph: those given, checked, and the others drawn."""
         given = {key: value for key, value in inputs.items() if value is not None}
         if truncation_psi is not None:
             given["truncation_psi"] = truncation_psi
@@ -96,12 +107,19 @@ class Generator:
             if spec.name == INPUT and INPUT in given:
                 given[INPUT] = self._instances.features(given[INPUT], spec, n)
         given = conditions.checked(self.inputs, given, n, self.labels)
-        values = latents.draw(self.inputs, n, seed, self._banks, given)
+        check_psi(given.get("truncation_psi", 1.0))
+        return latents.draw(self.inputs, n, seed, self._banks, given)
+
+    def _batches(self, n, batch_size, values):
         images = np.empty((n, *self.image_shape), np.uint8)
         for start in range(0, n, batch_size):
             part = {name: value[start : start + batch_size] for name, value in values.items()}
-            images[start : start + batch_size] = self._session.run(["images"], part)[0]
+            images[start : start + batch_size] = self._images(part)
         return images
+
+    def _images(self, values):
+        """uint8 images of one batch."""
+        return self._session.run(["images"], values)[0]
 
     def _label_input(self):
         for spec in self.inputs:
@@ -142,7 +160,7 @@ class Translator:
         about = self.manifest.get("translation")
         if not about:
             raise UsageError(f"the bundle {folder} draws images: use kgan.export.runtime.Generator")
-        model = _read_model(self.folder, self.manifest)
+        model = read_model(self.folder, self.manifest)
         try:
             self.direction, self.image_shape = about["direction"], self.manifest["inputs"][0].shape
             self.sides = None if about["multiple"] is None else Sides(about["multiple"], about["least"])
@@ -167,8 +185,7 @@ class Translator:
             UsageError: images of another type or shape, or too large for `memory`.
             BundleError: onnxruntime cannot run the network.
         """
-        if batch_size < 1:
-            raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+        check_counts(batch_size=batch_size)
         images = np.asarray(images)
         height, width = images.shape[1:3] if images.ndim == 4 else (0, 0)
         if pad and images.ndim == 4 and min(height, width) > 0:
@@ -202,18 +219,27 @@ def _mirrored(images, sides):
     return np.pad(images, ((0, 0), *more, (0, 0)), mode="symmetric")
 
 
-def _read_model(folder, manifest):
+def check_counts(**counts):
+    """Raises UsageError unless all of them are at least 1."""
+    for name, value in counts.items():
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1, got {value}")
+
+
+def read_model(folder, manifest):
+    """The bytes of a bundle's ONNX model; raises BundleError where there is none, or it was changed."""
     if "onnx" not in manifest["formats"]:
         raise BundleError(f"the bundle {folder} holds no {ONNX}: export it again with the format onnx")
     return read_checked(folder, manifest, ONNX)
 
 
-def open_session(model, folder, *, threads=None, providers=None):
+def open_session(model, folder, *, name=ONNX, threads=None, providers=None):
     """An onnxruntime session on the bytes of a model.
 
     Args:
         model: serialized ONNX model.
         folder: the bundle; a model that refers to files may refer to files in it only.
+        name: the model's file.
         threads: number of CPU threads, or `None`.
         providers: onnxruntime's execution providers, or `None` for the CPU.
 
@@ -222,17 +248,20 @@ def open_session(model, folder, *, threads=None, providers=None):
         MissingExtraError: onnxruntime is not installed.
     """
     return onnx_session.open_session(
-        model, folder, name=ONNX, error=BundleError, threads=threads, providers=providers
+        model, folder, name=name, error=BundleError, threads=threads, providers=providers
     )
 
 
 def _read_banks(folder, manifest):
     """The examples of conditions that a bundle carries, by the name of the input."""
-    if CONDITIONS not in manifest["files"]:
-        return {}
-    content = read_checked(folder, manifest, CONDITIONS)
+    return read_arrays(folder, manifest, CONDITIONS) if CONDITIONS in manifest["files"] else {}
+
+
+def read_arrays(folder, manifest, name):
+    """The arrays of an `.npz` file of a bundle, by name; raises BundleError where it was changed."""
+    content = read_checked(folder, manifest, name)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            return {key: file[key] for key in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{CONDITIONS} is damaged: {error}") from error
+        raise BundleError(f"{name} is damaged: {error}") from error

@@ -16,6 +16,8 @@ from kgan.export.precision import full_precision, in_float32
 from kgan.export.verification import BATCH_SIZES
 
 _BATCH = 64
+# One for each reference sample; all ones, as drawn, would leave truncation out of the comparison.
+_PSI = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0, 1.0, 0.3)
 _NEEDED = ("sampling_network", "sampling_inputs", "data_range", "image_shape", "generate")
 
 
@@ -71,6 +73,8 @@ def generator_subject(model, labels):
     labels = class_names(model, inputs) if labels is None else list(labels)
     banks = model.banks() if hasattr(model, "banks") else {}
     reference = latents.draw(with_laws(inputs, banks), sum(BATCH_SIZES), seed=0, banks=banks)
+    if "truncation_psi" in reference:
+        reference["truncation_psi"] = np.array(_PSI, "float32")
     network = exported_network(model, inputs)
     return Subject(network, inputs, tuple(model.image_shape), (reference,), banks, labels)
 

@@ -9,7 +9,17 @@ import zipfile
 import numpy as np
 
 from kgan.errors import BundleError
-from kgan.export.manifest import ONNX, REFERENCES, SAVED_MODEL, check_files, read_checked, read_manifest
+from kgan.export.manifest import (
+    MAPPING,
+    ONNX,
+    REFERENCES,
+    SAVED_MODEL,
+    STYLE_REFERENCE,
+    SYNTHESIS,
+    check_files,
+    read_checked,
+    read_manifest,
+)
 from kgan.export.process import run_worker
 from kgan.export.runtime import open_session
 from kgan.types import to_uint8
@@ -27,7 +37,8 @@ class Report:
         folder: the bundle.
         files: number of files whose SHA-256 was checked.
         errors: for each format that was run, the largest difference from the Keras generator's images:
-            `{"onnx": {"float": in data range units, "uint8": in levels}}`.
+            `{"onnx": {"float": in data range units, "uint8": in levels}}`; the halves of a style-based
+            generator are formats of their own, the mapping with `"float"` alone, in parts of the largest w.
         left_out: for each format that was not run, the reason.
     """
 
@@ -39,11 +50,13 @@ class Report:
     def __str__(self):
         lines = [f"{self.folder}: {self.files} files unchanged"]
         for name, error in self.errors.items():
-            lines.append(
+            line = (
                 f"{name}: largest difference from the Keras generator {error['float']:.1e} "
-                f"(at most {TOLERANCE['float']:.0e}), {error['uint8']:.0f} of 255 levels "
-                f"(at most {TOLERANCE['uint8']})"
+                f"(at most {TOLERANCE['float']:.0e})"
             )
+            if "uint8" in error:
+                line += f", {error['uint8']:.0f} of 255 levels (at most {TOLERANCE['uint8']})"
+            lines.append(line)
         return "\n".join([*lines, *(f"{name}: not run, {reason}" for name, reason in self.left_out.items())])
 
 
@@ -86,6 +99,10 @@ def verify_bundle(folder):
         )
         for kind, found in made.items()
     }
+    if manifest.get("style"):
+        models = {name: read_checked(folder, manifest, name) for name in (MAPPING, SYNTHESIS)}
+        given = {**references[0][0], **load_arrays(folder / STYLE_REFERENCE)}
+        errors.update(compare_halves(models, folder, manifest["style"], given, manifest["data_range"]))
     return Report(folder, files, errors, left_out)
 
 
@@ -109,7 +126,8 @@ def compare(name, made, expected, data_range):
         data_range: `(low, high)`.
 
     Returns:
-        `{"float": ..., "uint8": ...}`.
+        `{"float": ..., "uint8": ...}`. Where the floats go beyond the range, as those of a linear last layer
+        may, their difference is that of images scaled into it: rounding grows with the values.
 
     Raises:
         BundleError: another shape, or a difference above the tolerance.
@@ -121,8 +139,9 @@ def compare(name, made, expected, data_range):
                 f"the Keras generator {list(expected.shape)}"
             )
     levels = made["images"].astype(int) - to_uint8(expected, data_range)
+    beyond = float(np.max(np.abs(expected))) / max(map(abs, data_range))
     errors = {
-        "float": float(np.max(np.abs(made[FLOAT] - expected))),
+        "float": float(np.max(np.abs(made[FLOAT] - expected))) / max(1.0, beyond),
         "uint8": int(np.max(np.abs(levels))),
     }
     for kind, error in errors.items():
@@ -134,14 +153,73 @@ def compare(name, made, expected, data_range):
     return errors
 
 
-def run_onnx(model, folder, inputs, details):
+def compare_values(name, made, expected):
+    """The largest difference of arrays without a range of their own, relative to the largest value.
+
+    Args:
+        name: what is compared, in an error.
+        made: float array of the exported network.
+        expected: float array of the Keras network.
+
+    Returns:
+        The difference, in parts of the largest value if that is above 1.
+
+    Raises:
+        BundleError: another shape, or a difference above the tolerance.
+    """
+    if made.shape != expected.shape:
+        raise BundleError(f"{name} has shape {list(made.shape)}, that of Keras {list(expected.shape)}")
+    scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+    error = float(np.max(np.abs(made - expected), initial=0.0)) / scale
+    if not error <= TOLERANCE["float"]:  # also for NaN
+        raise BundleError(
+            f"{name} must differ from that of Keras by at most {TOLERANCE['float']:g} of the largest value, "
+            f"got {error:.2g}"
+        )
+    return error
+
+
+def compare_halves(models, folder, about, given, data_range):
+    """The largest differences of a style-based generator's halves from the Keras networks.
+
+    Args:
+        models: dict of `mapping.onnx` and `synthesis.onnx` to the serialized models.
+        folder: the bundle.
+        about: the manifest's `"style"`.
+        given: dict of the combined graph's inputs, `w` as Keras maps it, `styles`, and `images_float` as
+            Keras makes them of these styles and this noise.
+        data_range: `(low, high)`.
+
+    Returns:
+        `{"mapping": {"float": ...}, "synthesis": {"float": ..., "uint8": ...}}`.
+
+    Raises:
+        BundleError: a half cannot be run or differs, or something that it needs is absent.
+    """
+    try:
+        inputs = {name: given[name] for name in about["inputs"]}
+        session = open_session(models[MAPPING], folder, name=MAPPING)
+        (w,) = _run_batches(session, ["w"], inputs, MAPPING)
+        noise = {name: value for name, value in given.items() if name.startswith("noise_")}
+        styles = {"w": given["styles"], **noise}
+        made = run_onnx(models[SYNTHESIS], folder, styles, about["synthesis"], name=SYNTHESIS)
+        return {
+            "mapping": {"float": compare_values(f"w of {MAPPING}", w, given["w"])},
+            "synthesis": compare(SYNTHESIS, made, given[FLOAT], data_range),
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"the bundle {folder} is damaged: {error} in its styles") from error
+
+
+def run_onnx(model, folder, inputs, details, name=ONNX):
     """Runs the bytes of a bundle's ONNX model on the reference inputs.
 
     Args:
         model: the serialized model.
         folder: the bundle.
         inputs: dict of name to array `[8, ...]`.
-        details: the manifest's `"onnx"`.
+        details: the manifest's `"onnx"`, or that of the half.
+        name: the model's file.
 
     Returns:
         `{"images": uint8 NHWC, "images_float": float32 NHWC}`.
@@ -149,15 +227,20 @@ def run_onnx(model, folder, inputs, details):
     Raises:
         BundleError: onnxruntime cannot run the model.
     """
-    session = open_session(_exposing(model, FLOAT), folder)
-    try:
-        parts = [session.run(["images", FLOAT], batch) for batch in batches(inputs)]
-    except Exception as error:  # onnxruntime's errors share no base but Exception
-        raise BundleError(f"onnxruntime cannot run {ONNX}: {str(error).splitlines()[0]}") from error
-    images, floats = (np.concatenate(part) for part in zip(*parts))
+    session = open_session(_exposing(model, FLOAT), folder, name=name)
+    images, floats = _run_batches(session, ["images", FLOAT], inputs, name)
     if details.get("float_layout") == "NCHW":
         floats = np.moveaxis(floats, 1, 3)
     return {"images": images, FLOAT: floats}
+
+
+def _run_batches(session, outputs, inputs, name):
+    """Outputs of a session on batches of 1 and 7, together."""
+    try:
+        parts = [session.run(outputs, batch) for batch in batches(inputs)]
+    except Exception as error:  # onnxruntime's errors share no base but Exception
+        raise BundleError(f"onnxruntime cannot run {name}: {str(error).splitlines()[0]}") from error
+    return [np.concatenate(part) for part in zip(*parts)]
 
 
 def _exposing(model, tensor):

@@ -51,6 +51,7 @@ def parser():
     entry.add_argument("file", metavar="FILE")
     _add_run(verb(commands.run, "train a recipe"))
     _add_sample(verb(commands.sample, "draw images from a run or an exported bundle"))
+    _add_interpolate(verb(commands.interpolate, "walk between images of an exported bundle"))
     _add_evaluate(verb(commands.evaluate, "score a run or an exported bundle against real images"))
     _add_export(verb(commands.export, "export a run to a verified bundle"))
     _add_figure(verb(commands.figure, "draw a figure of the gallery, or list them"))
@@ -87,6 +88,19 @@ def _add_sample(entry):
     entry.add_argument("--columns", type=_count, default=None, help="images in a row")
     entry.add_argument("--scale", type=_count, default=1, help="enlarge each pixel so many times")
     _add_source(entry)
+
+
+def _add_interpolate(entry):
+    entry.add_argument("bundle", metavar="BUNDLE")
+    entry.add_argument("output", metavar="OUTPUT", help="FILE.gif to animate, FILE.png for a strip")
+    entry.add_argument("--seeds", nargs="+", type=_seed, default=[0, 1], help="of the images, default 0 1")
+    entry.add_argument("--steps", type=_count, default=16, help="images from one to the next, default 16")
+    entry.add_argument("--space", choices=("z", "w"), default="z", help="w: of styles; default z")
+    entry.add_argument("--psi", type=float, help="truncation, -1 to 1, for generators that can truncate")
+    entry.add_argument("--label", help="class number or name, default what the first seed draws")
+    entry.add_argument("--loop", action="store_true", help="end with the first image")
+    entry.add_argument("--fps", type=_count, default=12, help="images of a GIF per second, default 12")
+    entry.add_argument("--scale", type=_count, default=1, help="enlarge each pixel so many times")
 
 
 def _add_source(entry):

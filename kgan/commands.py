@@ -123,6 +123,21 @@ def sample(args):
     print(args.output)
 
 
+def interpolate(args):
+    """Walks between images of a bundle, and writes a GIF or a strip of what lies between them."""
+    from kgan import interpolation
+    from kgan.pictures import check_suffix
+
+    check_suffix(args.output)
+    generator = interpolation.open_bundle(args.bundle)
+    label = None if args.label is None else interpolation.class_of(generator, args.label)
+    images = interpolation.walk(
+        generator, args.seeds, args.steps, args.space, psi=args.psi, label=label, closed=args.loop
+    )
+    interpolation.write_walk(args.output, images, fps=args.fps, scale=args.scale, closed=args.loop)
+    print(args.output)
+
+
 def evaluate(args):
     """Scores a run or a bundle against real images."""
     folder = pathlib.Path(args.source)

@@ -91,7 +91,7 @@ def test_a_failed_comparison_leaves_nothing_behind(tmp_path, monkeypatch):
         "_run_keras",
         lambda *a: {k: v + 0.01 * (1 + abs(v).max()) for k, v in right(*a).items()},
     )
-    with pytest.raises(BundleError, match=r"c.onnx must differ from the Keras network by at most 0.0001"):
+    with pytest.raises(BundleError, match=r"of c.onnx must differ from that of Keras by at most 0.0001"):
         export_network(keras.Sequential([keras.Input((2,)), L.Dense(3)]), tmp_path / "c.onnx")
     assert list(tmp_path.iterdir()) == []
 

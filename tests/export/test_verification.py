@@ -9,6 +9,8 @@ import pytest
 from kgan.errors import BundleError
 from kgan.export import verify
 from kgan.export.manifest import write_manifest
+from kgan.export.verification import compare
+from kgan.types import to_uint8
 
 pytestmark = pytest.mark.once
 
@@ -42,6 +44,17 @@ def test_float_difference(bundle):
     rewrite(bundle, images_float=images)
     with pytest.raises(BundleError, match=r"must differ .* by at most 0.0001 \(float\), got 0.0002"):
         verify(bundle)
+
+
+def test_values_beyond_the_range_are_compared_by_their_size():
+    expected = np.linspace(-20.0, 20.0, 8 * 12, dtype="float32").reshape(8, 2, 2, 3)
+    for step, passes in ((1e-3, True), (3e-3, False)):
+        made = {"images": to_uint8(expected), "images_float": expected + np.float32(step)}
+        if passes:
+            assert compare("it", made, expected, (-1.0, 1.0))["float"] == pytest.approx(step / 20, rel=1e-2)
+            continue
+        with pytest.raises(BundleError, match=r"at most 0.0001 \(float\), got 0.00015"):
+            compare("it", made, expected, (-1.0, 1.0))
 
 
 def test_not_a_number(bundle):

@@ -1,0 +1,184 @@
+"""Styles and noise of a style-based generator as arrays: checks, truncation, mixing; imports numpy only."""
+
+import numpy as np
+
+from kgan import latents
+from kgan.errors import UsageError
+
+NOISE = ("random", "fixed", "none")
+PARTS = ("all", "none", "coarse", "fine")
+SPACES = ("z", "w")
+
+
+def check_psi(psi):
+    """Truncation strengths as float32.
+
+    Args:
+        psi: one number or an array.
+
+    Raises:
+        UsageError: one of them is not in [-1, 1].
+    """
+    psi = np.asarray(psi, "float32")
+    wrong = psi[~((psi >= -1.0) & (psi <= 1.0))]
+    if wrong.size:
+        raise UsageError(f"truncation_psi must lie in [-1, 1], got {wrong.ravel()[0]:g}")
+    return psi
+
+
+def check_cutoff(cutoff, count):
+    """The number of truncated layers as an int.
+
+    Args:
+        cutoff: a number.
+        count: layers of the network.
+
+    Raises:
+        UsageError: it is no whole number from 0 to `count`.
+    """
+    if cutoff != int(cutoff) or not 0 <= cutoff <= count:
+        raise UsageError(f"truncation_cutoff must be from 0 to {count}, got {cutoff}")
+    return int(cutoff)
+
+
+def check_range(layers, count):
+    """`(first, last)` as ints.
+
+    Args:
+        layers: a pair of layers, counted from 0, both included.
+        count: layers of the network.
+
+    Raises:
+        UsageError: one of them is outside the network, or they are in the wrong order.
+    """
+    first, last = layers
+    if first != int(first) or last != int(last) or not 0 <= first <= last < count:
+        raise UsageError(f"layers must be (first, last) within 0 to {count - 1}, got ({first}, {last})")
+    return int(first), int(last)
+
+
+def check_space(space):
+    """The space; raises UsageError unless it is "z" or "w"."""
+    if space not in SPACES:
+        raise UsageError(f'space must be "z" or "w", got {space!r}')
+    return space
+
+
+def noise_range(layers, count):
+    """The first and the last layer that "all", "none", "coarse", "fine" or a pair means.
+
+    Args:
+        layers: one of these.
+        count: layers of the network.
+
+    Raises:
+        UsageError: another word, or a pair outside the network.
+
+    Example:
+        >>> noise_range("coarse", 18), noise_range("fine", 8), noise_range("none", 8)
+        ((0, 7), (4, 7), (0, -1))
+    """
+    # 8 of 18 layers at 1024x1024, where the coarse ones end with 32x32; about half of fewer.
+    half = min(8, 2 * -(-count // 4))
+    words = {"all": (0, count - 1), "none": (0, -1), "coarse": (0, half - 1), "fine": (half, count - 1)}
+    if not isinstance(layers, str):
+        return check_range(layers, count)
+    if layers not in words:
+        raise UsageError(f"noise_layers must be one of {', '.join(PARTS)} or a pair, got {layers!r}")
+    return words[layers]
+
+
+def masked(noise, layers, count):
+    """Noise with zeros in all but some layers.
+
+    Args:
+        noise: dict of `noise_0`, `noise_1`, ... to arrays.
+        layers: which ones keep it, as in `noise_range`.
+        count: layers of the network.
+
+    Raises:
+        UsageError: layers outside the network.
+    """
+    first, last = noise_range(layers, count)
+    return {
+        name: value if first <= int(name.removeprefix("noise_")) <= last else np.zeros_like(value)
+        for name, value in noise.items()
+    }
+
+
+def per_layer(w, count, dim):
+    """One style for each layer.
+
+    Args:
+        w: float `[n, dim]`, or `[n, count, dim]`.
+        count: layers of the network.
+        dim: length of w.
+
+    Returns:
+        float32 `[n, count, dim]`.
+
+    Raises:
+        UsageError: w of another shape.
+    """
+    w = np.asarray(w, "float32")
+    if w.ndim == 2 and w.shape[1] == dim:
+        return np.repeat(w[:, None], count, axis=1)
+    if w.ndim != 3 or w.shape[1:] != (count, dim):
+        raise UsageError(f"w must be [n, {dim}] or [n, {count}, {dim}] at this side, got {list(w.shape)}")
+    return w
+
+
+def truncated(styles, mean, psi, cutoff):
+    """Styles of which the first layers are pulled towards the mean: `mean + psi (w - mean)`.
+
+    Args:
+        styles: float `[n, layers, d]`.
+        mean: `[d]`.
+        psi: in [-1, 1], one number or `[n]`.
+        cutoff: how many layers that concerns, 0 to their number.
+
+    Returns:
+        float32 `[n, layers, d]`.
+
+    Raises:
+        UsageError: psi or cutoff out of range.
+
+    Example:
+        >>> truncated(np.full((1, 2, 1), 8.0), np.zeros(1), 0.5, cutoff=1).ravel().tolist()
+        [4.0, 8.0]
+    """
+    n, count = styles.shape[:2]
+    cutoff, psi = check_cutoff(cutoff, count), check_psi(psi)
+    if psi.shape not in ((), (n,)):
+        raise UsageError(f"truncation_psi must be one number or {n}, got shape {psi.shape}")
+    rows = np.broadcast_to(psi[..., None], (n, count)).copy()
+    rows[:, cutoff:] = 1.0
+    return latents.truncate(np.asarray(styles, "float32"), mean, rows)
+
+
+def mixed(source, destination, layers):
+    """Styles of the destination, but for some layers, which have those of the source.
+
+    Args:
+        source: styles `[n, layers, d]`.
+        destination: likewise; n of either may be 1.
+        layers: (first, last) of those taken from the source, both included, counted from 0.
+
+    Returns:
+        float32 styles `[n, layers, d]`.
+
+    Raises:
+        UsageError: layers outside the network, or different numbers of styles.
+
+    Example:
+        >>> mixed(np.ones((1, 3, 1)), np.zeros((2, 3, 1)), (0, 1))[1].ravel().tolist()
+        [1.0, 1.0, 0.0]
+    """
+    first, last = check_range(layers, destination.shape[1])
+    counts = len(source), len(destination)
+    n = max(counts)
+    if set(counts) - {1, n}:
+        raise UsageError(f"sources and destinations must be equally many or one, got {counts}")
+    styles = np.broadcast_to(destination, (n, *destination.shape[1:])).astype("float32")
+    styles[:, first : last + 1] = source[:, first : last + 1]
+    return styles
