@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from kgan import _backend, conditions, latents
+from kgan import _backend, conditions, latents, styles
 from kgan.engine.growing import GrowingModel
 from kgan.errors import UsageError
+from kgan.styles import NOISE, check_psi
 from kgan.types import to_uint8
-
-NOISE = ("random", "fixed", "none")
-PARTS = ("all", "none", "coarse", "fine")
 
 
 class StyleControls(GrowingModel):
@@ -70,11 +68,7 @@ class StyleControls(GrowingModel):
 
     def masked(self, noise, layers):
         """Noise with zeros in all but some layers, which are said as in `noise`."""
-        first, last = noise_range(layers, self.num_layers)
-        return {
-            name: value if first <= int(name.removeprefix("noise_")) <= last else np.zeros_like(value)
-            for name, value in noise.items()
-        }
+        return styles.masked(noise, layers, self.num_layers)
 
     # -- images
 
@@ -130,8 +124,8 @@ class StyleControls(GrowingModel):
         if truncation_cutoff is None:
             return self._shown_as({**inputs, **drawn}, self.generate)
         w = self.map(inputs["z"], inputs.get("label"))
-        styles = self.styles(w, inputs["truncation_psi"], truncation_cutoff)
-        return to_uint8(self.synthesize(styles, drawn), self.data_range)
+        rows = self.styles(w, inputs["truncation_psi"], truncation_cutoff)
+        return to_uint8(self.synthesize(rows, drawn), self.data_range)
 
     def _shown_as(self, inputs, generate):
         return to_uint8(generate(inputs), self.data_range)
@@ -167,25 +161,12 @@ class StyleControls(GrowingModel):
         Raises:
             UsageError: psi or cutoff out of range, or w of another shape.
         """
-        w = self._per_layer(w)
         if cutoff is None:
             cutoff = min(self.generator.truncation_cutoff, self.num_layers)
-        if cutoff != int(cutoff) or not 0 <= cutoff <= self.num_layers:
-            raise UsageError(f"truncation_cutoff must be from 0 to {self.num_layers}, got {cutoff}")
-        psi = check_psi(psi)
-        rows = np.broadcast_to(psi[..., None], (len(w), self.num_layers)).copy()
-        rows[:, int(cutoff) :] = 1.0
-        return latents.truncate(w, self.mean_style, rows)
+        return styles.truncated(self._per_layer(w), self.mean_style, psi, cutoff)
 
     def _per_layer(self, w):
-        w, dim = np.asarray(w, "float32"), self.generator.style_dim
-        if w.ndim == 2 and w.shape[1] == dim:
-            return np.repeat(w[:, None], self.num_layers, axis=1)
-        if w.shape[1:] != (self.num_layers, dim):
-            raise UsageError(
-                f"w must be [n, {dim}] or [n, {self.num_layers}, {dim}] at this side, got {list(w.shape)}"
-            )
-        return w
+        return styles.per_layer(w, self.num_layers, self.generator.style_dim)
 
     def synthesize(self, w, noise=None, batch_size=64):
         """Images of styles.
@@ -214,44 +195,3 @@ class StyleControls(GrowingModel):
                 made = network(part if isinstance(network.input, dict) else part["z"], training=False)
             parts.append(ops.convert_to_numpy(ops.cast(made, "float32")))
         return np.concatenate(parts)
-
-
-def check_psi(psi):
-    """Truncation strengths as float32; raises UsageError unless all lie in [-1, 1]."""
-    psi = np.asarray(psi, "float32")
-    wrong = psi[~((psi >= -1.0) & (psi <= 1.0))]
-    if wrong.size:
-        raise UsageError(f"truncation_psi must lie in [-1, 1], got {wrong.ravel()[0]:g}")
-    return psi
-
-
-def check_range(layers, count):
-    """`(first, last)` as ints; raises UsageError unless both are layers of a network of so many."""
-    first, last = layers
-    if first != int(first) or last != int(last) or not 0 <= first <= last < count:
-        raise UsageError(f"layers must be (first, last) within 0 to {count - 1}, got ({first}, {last})")
-    return int(first), int(last)
-
-
-def noise_range(layers, count):
-    """The first and the last layer that "all", "none", "coarse", "fine" or a pair means.
-
-    Args:
-        layers: one of these.
-        count: layers of the network.
-
-    Raises:
-        UsageError: another word, or a pair outside the network.
-
-    Example:
-        >>> noise_range("coarse", 18), noise_range("fine", 8), noise_range("none", 8)
-        ((0, 7), (4, 7), (0, -1))
-    """
-    # 8 of 18 layers at 1024x1024, where the coarse ones end with 32x32; about half of fewer.
-    half = min(8, 2 * -(-count // 4))
-    words = {"all": (0, count - 1), "none": (0, -1), "coarse": (0, half - 1), "fine": (half, count - 1)}
-    if not isinstance(layers, str):
-        return check_range(layers, count)
-    if layers not in words:
-        raise UsageError(f"noise_layers must be one of {', '.join(PARTS)} or a pair, got {layers!r}")
-    return words[layers]

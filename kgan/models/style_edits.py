@@ -7,8 +7,9 @@ import numpy as np
 from kgan import directions, latents
 from kgan.errors import UsageError
 from kgan.metrics.path_length import extractor_distance, perceptual_path_length
-from kgan.models.style_controls import StyleControls, check_range
+from kgan.models.style_controls import StyleControls
 from kgan.models.style_projection import project
+from kgan.styles import check_range, check_space, mixed
 from kgan.types import to_uint8
 
 SWEEP = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0)
@@ -117,15 +118,7 @@ class StyleEdits(StyleControls):
         Raises:
             UsageError: layers outside the network, or w of another shape.
         """
-        first, last = check_range(layers, self.num_layers)
-        source, destination = self._per_layer(source), self._per_layer(destination)
-        counts = len(source), len(destination)
-        n = max(counts)
-        if set(counts) - {1, n}:
-            raise UsageError(f"sources and destinations must be equally many or one, got {counts}")
-        mixed = np.broadcast_to(destination, (n, *destination.shape[1:])).copy()
-        mixed[:, first : last + 1] = source[:, first : last + 1]
-        return mixed
+        return mixed(self._per_layer(source), self._per_layer(destination), layers)
 
     def edit(self, w, direction, strength, layers=None):
         """Styles moved along a direction in W.
@@ -287,13 +280,6 @@ class StyleEdits(StyleControls):
         if label is None:
             raise UsageError("label must be given for a model with classes, got None")
         return np.broadcast_to(np.asarray(label, "int32"), (n,))
-
-
-def check_space(space):
-    """The space; raises UsageError unless it is "z" or "w"."""
-    if space not in ("z", "w"):
-        raise UsageError(f'space must be "z" or "w", got {space!r}')
-    return space
 
 
 def _step(direction, strength, dim):

@@ -9,7 +9,7 @@ from kgan import latents
 from kgan.errors import DataError, UsageError
 from kgan.metrics import KerasFeatures
 from kgan.models import StyleGAN
-from kgan.models.style_controls import noise_range
+from kgan.styles import noise_range
 
 
 @pytest.fixture(scope="module")
