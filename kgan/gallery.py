@@ -357,7 +357,9 @@ FIGURES = {
         _compare_runs,
     ),
     "fade_or_jump": Entry(
-        "What old layers feel when a side is added slowly or at once (trains 2 models).", _fade_or_jump
+        "What old layers feel when a side is added slowly or at once (trains 2 models).",
+        _fade_or_jump,
+        pictured=False,
     ),
     "growth": Entry(
         "One latent at every side of a growing generator, and the fade into one of them.",
