@@ -120,7 +120,7 @@ def started(build):
 
 
 @pytest.mark.parametrize(
-    "build, n", [(build, n) for build in NETWORKS for n in (1, 3) if (build, n) != (two_outputs, 1)]
+    ("build", "n"), [(build, n) for build in NETWORKS for n in (1, 3) if (build, n) != (two_outputs, 1)]
 )
 def test_a_graph_and_its_derivatives(build, n):
     network = started(build)
@@ -165,7 +165,8 @@ def test_a_graph_in_mixed_precision():
     x = given(network, 2)
     found, wanted = direct(network, x), plain(network, x)
     assert found.dtype == wanted.dtype
-    np.testing.assert_allclose(*told([found, wanted]), atol=0.1)
+    one, other = told([found, wanted])
+    np.testing.assert_allclose(one, other, atol=0.1)
 
 
 def test_one_pixel_has_no_variance():
@@ -181,7 +182,8 @@ def test_other_structures_are_left_to_keras(monkeypatch):
     inner = type(network).__call__
     monkeypatch.setattr(type(network), "__call__", lambda *a, **k: calls.append(1) or inner(*a, **k))
     wrong = {**x, "domain": ops.cast(x["domain"], "float64")}
-    np.testing.assert_allclose(*told([direct(network, wrong), direct(network, x)]), atol=1e-5)
+    one, other = told([direct(network, wrong), direct(network, x)])
+    np.testing.assert_allclose(one, other, atol=1e-5)
     assert calls == [1]
 
 
@@ -191,7 +193,8 @@ def test_a_setting_of_a_call_is_kept():
     x = L.Reshape((16, 2))(L.Conv2D(2, 1)(inputs))
     network = keras.Model(inputs, attention(x, x, use_causal_mask=True))
     x = given(network, 2)
-    np.testing.assert_allclose(*told([direct(network, x), plain(network, x)]), rtol=1e-5, atol=1e-6)
+    one, other = told([direct(network, x), plain(network, x)])
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_graphs_are_not_kept_alive():
