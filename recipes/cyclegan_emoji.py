@@ -8,6 +8,8 @@ skin tone, near-copies of others, take no part. `translation.json` scores the te
 pairs, `translation.png` shows some: input, output, what comes back, truth.
 Command: kgan run cyclegan_emoji data=FOLDER data_b=FOLDER extractor=FILE.onnx --out RUN, then
 kgan export RUN -o BUNDLE --direction ab and kgan translate BUNDLE in.png out.png
+Seen: TensorFlow, one busy CPU core, 12.5 CPU minutes: L1 to the truth 0.153 and 0.158 (untouched 0.166,
+shuffled 0.28), but feature distance 0.52 and 0.48 (untouched 0.37, shuffled 0.73): a texture is left.
 """
 
 import dataclasses

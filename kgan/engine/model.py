@@ -369,8 +369,8 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
             else:
                 judge = fake_critic if penalty.point == "fake" else critic
                 value, logs[penalty.name] = self._from_scratch(penalty, judge, real, fake)
-            # A head in float32 may stand on layers of another type, which the gradient has.
-            total = total + ops.cast(value, scores["real"].dtype)
+            # As the losses are: in float32 at least, whatever the layers below the scores are in.
+            total = total + ops.cast(value, keras.backend.result_type(scores["real"].dtype, "float32"))
         return scores["real"], scores["fake"], total, logs
 
     def _slope(self, player, critic, images):

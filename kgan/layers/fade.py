@@ -22,7 +22,7 @@ class Fade(keras.layers.Layer):
     Example:
         >>> fade = Fade()
         >>> fade.build([(None, 1), (None, 1)])
-        >>> fade.alpha.assign(0.25)
+        >>> _ = fade.alpha.assign(0.25)
         >>> float(fade([ops.full((1, 1), 8.0), ops.zeros((1, 1))])[0, 0])
         2.0
     """

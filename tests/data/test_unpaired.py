@@ -121,6 +121,7 @@ def test_fingerprints_depend_on_what_is_served(folders):
     assert len({same[0], *(data.fingerprint for data in others)}) == 5
 
 
+@pytest.mark.once
 def test_a_run_in_two_parts_is_that_in_one(folders):
     from kgan.contract import difference
 

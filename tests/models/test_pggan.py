@@ -158,6 +158,7 @@ def test_parts_that_can_be_turned_off():
     assert [(phase.side, phase.fading) for phase in phases] == [(16, False)]
 
 
+@pytest.mark.once
 def test_least_squares_variant_trains():
     model = PGGAN.tiny()
     model.compile(loss=losses.LeastSquares.zero_one(), penalties=[])

@@ -155,6 +155,7 @@ def test_cross_entropy_by_hand():
     assert number(domain_error(schema, logits, classes)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.once
 def test_labels_of_the_unknown_data_set_change_no_loss():
     model = StarGAN(**networks(8, 1, schema=JOINT, width=2, blocks=1, stages=2))
     model.compile()
@@ -207,6 +208,7 @@ def test_the_published_game_has_five_discriminator_steps():
     assert penalty.weight == 10.0
 
 
+@pytest.mark.once
 def test_the_generator_depends_on_the_domain_after_one_step():
     model = compiled()
     model.fit(model.example_data(4), batch_size=4, verbose=0)
