@@ -13,6 +13,8 @@
 `no_grad()`                      a context in which nothing is recorded for differentiation.
 `SeedGenerator(seed)`            `keras.random.SeedGenerator`, with quick draws.
 `increment(variable)`            adds one to an integer scalar.
+`put_rows(variable, rows, values)`  writes `values[i]` to the variable's row `rows[i]`; what is written to the
+    same row must be the same.
 `add_logs`, `mean_logs`          the arithmetic of `kgan.engine.logs`.
 `replicas()`                     the number of replicas that share a batch.
 `random_state()`                 bytes for each generator that draws outside Keras' seeds, for checkpoints.
@@ -36,6 +38,7 @@ if keras.backend.backend() == "tensorflow":
         maybe,
         mean_logs,
         no_grad,
+        put_rows,
         random_state,
         replicas,
         set_random_state,
@@ -56,6 +59,7 @@ elif keras.backend.backend() == "torch":
         maybe,
         mean_logs,
         no_grad,
+        put_rows,
         random_state,
         replicas,
         set_random_state,
@@ -76,6 +80,7 @@ elif keras.backend.backend() == "jax":
         maybe,
         mean_logs,
         no_grad,
+        put_rows,
         random_state,
         replicas,
         set_random_state,
@@ -98,6 +103,7 @@ __all__ = [
     "maybe",
     "mean_logs",
     "no_grad",
+    "put_rows",
     "random_state",
     "replicas",
     "set_random_state",

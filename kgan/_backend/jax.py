@@ -131,6 +131,10 @@ def increment(variable):
     variable.assign(variable.value + 1)
 
 
+def put_rows(variable, rows, values):
+    variable.assign(variable.value.at[rows].set(values))
+
+
 def add_logs(total, count, first_bad, pairs, step):
     values, weights = (jnp.stack([jnp.asarray(x, "float32") for x in column]) for column in zip(*pairs))
     total.assign(total.value + values * weights)

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from kgan._backend import adam
-from kgan._backend.chain import chain, normalizes_channels, training_call
+from kgan._backend.chain import chain, normalizes_channels
 from kgan._backend.fit_loop import CPUFitLoop
 
 # Where the gradient of a penalty reads the pre-activations of a convolution, the remapper of graphs now and
@@ -92,7 +92,7 @@ def forward(network, x, training):
     if layers is None or not any(type(layer) is keras.layers.BatchNormalization for layer in layers):
         return network(x, training=training)
     for layer in layers:
-        x = _batch_norm(layer, x) if _normalizes(layer, x) else training_call(layer)(x)
+        x = _batch_norm(layer, x) if _normalizes(layer, x) else layer(x, training=True)
     return x
 
 
@@ -170,6 +170,10 @@ def set_random_state(states):
 
 def increment(variable):
     variable.value.assign_add(1)
+
+
+def put_rows(variable, rows, values):
+    variable.value.scatter_update(tf.IndexedSlices(values, rows))
 
 
 def add_logs(total, count, first_bad, pairs, step):

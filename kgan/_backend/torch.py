@@ -88,6 +88,10 @@ def increment(variable):
     variable.value.add_(1)
 
 
+def put_rows(variable, rows, values):
+    variable.value.index_copy_(0, rows.long(), values)
+
+
 def add_logs(total, count, first_bad, pairs, step):
     total, count, first_bad = total.value, count.value, first_bad.value
     values = torch.stack([_scalar(value, total.device) for value, _ in pairs])

@@ -1,45 +1,47 @@
 """A shorter way through a Keras network on PyTorch, for the forward passes of training.
 
 `Layer.__call__` costs more than a small convolution, and each Keras convolution permutes its images to
-NCHW and back. A chain of known layers is compiled once to plain torch calls that keep images in NCHW
+NCHW and back. A graph of known layers is compiled once to plain torch calls that keep images in NCHW
 over channels-last memory; other layers are called as Keras would. Values, statistics and random draws
 are those of `network(x, training=True)`. The environment variable KGAN_DIRECT_FORWARD=0 turns it off.
 """
 
-import math
+import collections
+import dataclasses
+import operator
 import os
 import weakref
-from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 import torch
-import torch.nn.functional as F
 
-from kgan._backend.chain import chain, layers_of, normalizes_channels, training_call
+from kgan._backend.graph import ends, graph, layers_of
+from kgan._backend.torch_steps import DTYPES, needs_two_samples, steps_of
 
 _ENABLED = os.environ.get("KGAN_DIRECT_FORWARD", "1") != "0"
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _plans = weakref.WeakKeyDictionary()
 
 
 def forward(network, x, training):
     """`network(x, training=training)`."""
-    plan = _plan(network) if _ENABLED and training is True and type(x) is torch.Tensor else None
-    if plan is None or not plan.takes(x):
+    plan = _plan(network) if _ENABLED and training is True else None
+    tensors = plan.taken(x) if plan else None
+    if plan is None or tensors is None:
         return network(x, training=training)
-    return plan.run(x)
+    return plan.run(tensors)
 
 
 def _plan(network):
     plan = _plans.get(network)
     if plan is None or plan.layers != layers_of(network):
         plan = _plans[network] = _Plan(network)
-    return plan if plan.steps else None
+    return plan if plan.program else None
 
 
 class _Plan:
-    """The steps of one network; empty where Keras must run it.
+    """The instructions of one network; empty where Keras must run it.
+
+    An instruction is (function, the register or registers it reads, the register it writes).
 
     Args:
         network: a Keras model.
@@ -48,81 +50,175 @@ class _Plan:
     def __init__(self, network):
         # Not the network itself: the plan must not keep it alive.
         self.layers = layers_of(network)
-        self.steps = []
-        layers = chain(network)
-        if layers is not None and None not in network.input_shape[1:]:
-            self.input_shape = tuple(network.input_shape[1:])
-            self.steps = _compile(layers, network.input_shape)
-
-    def takes(self, x):
-        # One sample has no unbiased variance, which torch's batch norm computes on the way.
-        shape = x.shape
-        return (
-            x.dtype is torch.float32
-            and tuple(shape[1:]) == self.input_shape
-            and shape[0] > 1
-            and x.device.type != "meta"
-            and getattr(x, "_keras_mask", None) is None
+        self.program = []
+        calls = graph(network)
+        if calls is None or any(None in x.shape[1:] for x in network.inputs):
+            return
+        compiler = _Compiler(calls, network.inputs)
+        if not compiler.known:
+            return
+        given, self.like = ends(network)
+        self.names = sorted(given) if type(given) is dict else None
+        self.listed = isinstance(given, list | tuple)
+        self.alone = len(network.outputs) == 1 and type(self.like) is not dict
+        self.inputs = [(getattr(torch, x.dtype, None), tuple(x.shape[1:])) for x in network.inputs]
+        self.least = compiler.least
+        self.program, self.size, self.outputs = _with_registers(
+            compiler.instructions, len(self.inputs), compiler.outputs(calls.outputs)
         )
 
-    def run(self, x):
-        for step in self.steps:
-            x = step(x)
-        return x
+    def taken(self, x):
+        """The network's inputs as a list, or `None` where Keras must look at them."""
+        if self.names is not None:
+            found = [x[name] for name in self.names] if type(x) is dict and sorted(x) == self.names else ()
+        else:
+            found = x if self.listed and isinstance(x, list | tuple) else [x]
+        if len(found) != len(self.inputs):
+            return None
+        for tensor, (dtype, shape) in zip(found, self.inputs):
+            if (
+                type(tensor) is not torch.Tensor
+                or tensor.dtype is not dtype
+                or tensor.dim() == 0
+                or tuple(tensor.shape[1:]) != shape
+                or tensor.shape[0] < self.least
+                or tensor.device.type == "meta"
+                or getattr(tensor, "_keras_mask", None) is not None
+            ):
+                return None
+        return found
+
+    def run(self, tensors):
+        registers = [*tensors, *[None] * (self.size - len(tensors))]
+        for function, sources, result in self.program:
+            if type(sources) is int:
+                registers[result] = function(registers[sources])
+            else:
+                registers[result] = function(*[registers[source] for source in sources])
+        if self.alone:
+            return registers[self.outputs[0]]
+        return keras.tree.pack_sequence_as(self.like, [registers[place] for place in self.outputs])
 
 
-class _Step(NamedTuple):
-    """One layer as a function of a tensor.
+@dataclasses.dataclass(frozen=True)
+class _Value:
+    """A tensor of the program.
 
     Args:
-        run: the function.
-        maps: whether images enter and leave as NCHW; `None` where that makes no difference.
-        fresh: whether no derivative needs the output, so that an activation may overwrite it.
-        overwrite: `run`, written over its input.
+        place: its number, which no other tensor has.
+        rank: number of axes.
+        dtype: name of its type.
+        maps: whether it is images that lie as NCHW.
+        fresh: whether neither a derivative nor another call needs it, so that an activation may overwrite it.
     """
 
-    run: Callable
-    maps: bool | None
+    place: int
+    rank: int
+    dtype: str
+    maps: bool = False
     fresh: bool = False
-    overwrite: Callable | None = None
 
 
-def _compile(layers, shape):
-    """Functions of a tensor, with the permutations and casts that they need in between."""
-    runs, maps, fresh, dtype, known = [], False, False, "float32", 0
-    for layer in layers:
-        steps = _steps_of(layer, shape)
-        known += steps is not None
-        policy = layer.compute_dtype if steps is not None else None
-        if policy is not None and policy != dtype:
-            runs.append(_cast(_DTYPES[policy]))
-            fresh = True
-        for step in steps or [_Step(training_call(layer), False)]:
-            if step.maps is not None and step.maps != maps and len(shape) == 4:
-                runs.append(_to_maps if step.maps else _from_maps)
-            if step.maps is not None:
-                maps = step.maps
-            runs.append(step.overwrite if fresh and step.overwrite else step.run)
-            fresh = step.fresh
-        dtype = layer.compute_dtype
-        shape = layer.compute_output_shape(shape)
-    if maps and len(shape) == 4:
-        runs.append(_from_maps)
-    return runs if known else []
+class _Compiler:
+    """Turns calls into instructions, with the permutations and casts that they need in between.
+
+    Args:
+        calls: the network's `Graph`.
+        inputs: its symbolic inputs.
+
+    Attributes: `instructions`; `known`, how many calls have a way of their own; `least`, the batch it takes.
+    """
+
+    def __init__(self, calls, inputs):
+        self.instructions, self.known, self.least = [], 0, 1
+        self.uses = collections.Counter(source for call in calls.calls for source in call.sources)
+        self.uses.update(calls.outputs)
+        self.places = len(inputs)
+        self.values = {
+            number: _Value(place, len(x.shape), x.dtype)
+            for place, (number, x) in enumerate(zip(calls.inputs, inputs))
+        }
+        for call in calls.calls:
+            values = [self.values[source] for source in call.sources]
+            steps = None
+            if call.plain and all(keras.backend.is_float_dtype(value.dtype) for value in values):
+                steps = steps_of(call.operation, [tensor.shape for tensor in call.node.input_tensors])
+            if steps is None:
+                self._leave_to_keras(call, values)
+            else:
+                self._take_steps(call, values, steps)
+
+    def outputs(self, numbers):
+        """The places of these values as the network gives them."""
+        return [self._converted(self.values[number], maps=False).place for number in numbers]
+
+    def _emit(self, function, sources):
+        place, self.places = self.places, self.places + 1
+        self.instructions.append((function, tuple(sources), place))
+        return place
+
+    def _converted(self, value, maps=None, dtype=None):
+        if dtype not in (None, value.dtype):
+            place = self._emit(_cast(DTYPES[dtype]), (value.place,))
+            value = dataclasses.replace(value, place=place, dtype=dtype, fresh=True)
+        if maps not in (None, value.maps) and value.rank == 4:
+            place = self._emit(_to_maps if maps else _from_maps, (value.place,))
+            value = dataclasses.replace(value, place=place, maps=maps)
+        return value
+
+    def _take_steps(self, call, values, steps):
+        self.known += 1
+        if needs_two_samples(call.operation):
+            self.least = 2
+        dtype, rank = call.operation.compute_dtype, len(call.node.outputs[0].shape)
+        values = [self._converted(value, dtype=dtype) for value in values]
+        for step in steps:
+            maps = values[0].maps if step.maps is None else step.maps
+            values = [self._converted(value, maps) for value in values]
+            run = step.overwrite if step.overwrite and values[0].fresh else step.run
+            place = self._emit(run, (value.place for value in values))
+            values = [_Value(place, rank, dtype, maps and rank == 4, step.fresh)]
+        (result,) = call.results
+        alone = self.uses[result] == 1
+        self.values[result] = dataclasses.replace(values[0], fresh=values[0].fresh and alone)
+
+    def _leave_to_keras(self, call, values):
+        sources = [self._converted(value, maps=False).place for value in values]
+        place = self._emit(_keras_call(call), sources)
+        for i, (number, tensor) in enumerate(zip(call.results, call.node.outputs)):
+            one = self._emit(operator.itemgetter(i), (place,))
+            self.values[number] = _Value(one, len(tensor.shape), tensor.dtype)
 
 
-def _steps_of(layer, shape):
-    """The layer's steps, or `None` where it must be called as Keras does."""
-    make = _MAKERS.get(type(layer)) or _OWN.get(keras.saving.get_registered_name(type(layer)))
-    plain = (
-        layer.compute_dtype in _DTYPES
-        and layer.variable_dtype == "float32"
-        and layer.activity_regularizer is None
-        and getattr(layer, "quantization_mode", None) is None
-        and not getattr(layer, "lora_enabled", False)
-        and getattr(layer, "data_format", "channels_last") == "channels_last"
-    )
-    return make(layer, shape) if make and plain else None
+def _with_registers(instructions, given, outputs):
+    """The instructions on registers that serve again once no later instruction reads them.
+
+    Returns:
+        `(instructions, number of registers, the outputs' registers)`; the first `given` are the inputs'.
+    """
+    last = {source: i for i, (_, sources, _) in enumerate(instructions) for source in sources}
+    last.update((place, len(instructions)) for place in outputs)
+    registers, free, size, program = dict(enumerate(range(given))), [], given, []
+    for i, (function, sources, place) in enumerate(instructions):
+        read = tuple(registers[source] for source in sources)
+        free += sorted({registers[source] for source in sources if last[source] == i})
+        if not free:
+            free, size = [size], size + 1
+        registers[place] = free.pop()
+        program.append((function, read[0] if len(read) == 1 else read, registers[place]))
+    return program, size, [registers[place] for place in outputs]
+
+
+def _keras_call(call):
+    operation, arguments = call.operation, call.node.arguments
+    symbols = [id(tensor) for tensor in arguments.keras_tensors]
+    mode = {"training": True} if isinstance(operation, keras.layers.Layer) else {}
+
+    def run(*tensors):
+        args, settings = arguments.fill_in(dict(zip(symbols, tensors)))
+        return keras.tree.flatten(operation(*args, **{**settings, **mode}))
+
+    return run
 
 
 def _to_maps(x):
@@ -135,220 +231,3 @@ def _from_maps(x):
 
 def _cast(dtype):
     return lambda x: x.to(dtype)
-
-
-def _weight(variable, layer):
-    """A function that gives the variable's tensor in the layer's dtype."""
-    tensor, dtype = variable.value, _DTYPES[layer.compute_dtype]
-    return (lambda: tensor) if tensor.dtype is dtype else (lambda: tensor.to(dtype))
-
-
-# -- activations
-
-
-def _leaky(slope):
-    return _Step(
-        lambda x: F.leaky_relu(x, slope),
-        None,
-        # Over its input only where the sign of the output still tells that of the input.
-        overwrite=(lambda x: F.leaky_relu_(x, slope)) if slope > 0 else None,
-    )
-
-
-_ACTIVATIONS = {
-    keras.activations.relu: _Step(torch.relu, None, overwrite=torch.relu_),
-    keras.activations.tanh: _Step(torch.tanh, None, overwrite=torch.tanh_),
-    keras.activations.sigmoid: _Step(torch.sigmoid, None, overwrite=torch.sigmoid_),
-    keras.activations.leaky_relu: _leaky(0.2),
-}
-
-
-def _with_activation(layer, step):
-    if layer.activation in (None, keras.activations.linear):
-        return [step]
-    activation = _ACTIVATIONS.get(layer.activation)
-    return activation and [step, activation]
-
-
-def _activation(layer, shape):
-    if layer.activation is keras.activations.linear:
-        return [_Step(lambda x: x, None)]
-    step = _ACTIVATIONS.get(layer.activation)
-    return step and [step]
-
-
-def _relu(layer, shape):
-    if layer.max_value is not None or layer.threshold != 0:
-        return None
-    return [_leaky(layer.negative_slope) if layer.negative_slope else _ACTIVATIONS[keras.activations.relu]]
-
-
-def _leaky_relu(layer, shape):
-    return [_leaky(layer.negative_slope)]
-
-
-# -- shapes
-
-
-def _reshape(layer, shape):
-    target = tuple(layer.compute_output_shape(shape)[1:])
-    return [_Step(lambda x: x.reshape(x.shape[0], *target), False)]
-
-
-def _flatten(layer, shape):
-    return [_Step(lambda x: x.reshape(x.shape[0], -1), False)]
-
-
-# -- linear layers
-
-
-def _dense(layer, shape):
-    kernel = _weight(layer.kernel, layer)
-    bias = None if layer.bias is None else _weight(layer.bias, layer)
-    if bias is None:
-        step = _Step(lambda x: torch.matmul(x, kernel()), False, fresh=True)
-    elif len(shape) == 2:
-        step = _Step(lambda x: torch.addmm(bias(), x, kernel()), False, fresh=True)
-    else:
-        step = _Step(lambda x: torch.matmul(x, kernel()) + bias(), False, fresh=True)
-    return _with_activation(layer, step)
-
-
-def _maxout_dense(layer, shape):
-    if len(shape) != 2:
-        return None
-    kernel, units, pieces = _weight(layer.kernel, layer), layer.units, layer.pieces
-    bias = None if layer.bias is None else _weight(layer.bias, layer)
-
-    def run(x):
-        y = x @ kernel() if bias is None else torch.addmm(bias(), x, kernel())
-        return y if pieces == 1 else torch.amax(y.reshape(-1, units, pieces), dim=-1)
-
-    return [_Step(run, False)]
-
-
-def channels_last_(variable):
-    """Lays the memory of a kernel `[h, w, a, b]` out as torch's channels-last `[b, a, h, w]`.
-
-    The variable's values and shape stay; its convolutions then read the kernel without a copy.
-    """
-    kernel = variable.value.data.permute(3, 2, 0, 1)
-    kernel = kernel.contiguous(memory_format=torch.channels_last)
-    variable.value.data = kernel.permute(2, 3, 1, 0)
-
-
-def _kernel(layer):
-    channels_last_(layer.kernel)
-    return _weight(layer.kernel, layer)
-
-
-def _conv(layer, shape):
-    explicit = getattr(layer, "explicit_padding", None)
-    if explicit is not None:
-        pads = [(explicit, explicit)] * 2
-    elif layer.padding == "same":
-        spans = zip(shape[1:3], layer.kernel_size, layer.strides, layer.dilation_rate)
-        pads = [_same(*span) for span in spans]
-    else:
-        pads = [(0, 0)] * 2
-    kernel, bias = _kernel(layer), _weight(layer.bias, layer) if layer.use_bias else _none
-    strides, dilation, groups = layer.strides, layer.dilation_rate, layer.groups
-    if all(low == high for low, high in pads):
-        padding, uneven = [low for low, _ in pads], None
-    else:
-        padding, uneven = 0, [*pads[1], *pads[0]]  # F.pad begins with the last axis
-
-    def run(x):
-        x = x if uneven is None else F.pad(x, uneven)
-        return F.conv2d(x, kernel().permute(3, 2, 0, 1), bias(), strides, padding, dilation, groups)
-
-    return _with_activation(layer, _Step(run, True, fresh=True))
-
-
-def _none():
-    return None
-
-
-def _same(n, kernel, stride, dilation):
-    total = max(0, (math.ceil(n / stride) - 1) * stride + (kernel - 1) * dilation + 1 - n)
-    return total // 2, total - total // 2
-
-
-def _conv_transpose(layer, shape):
-    spans = [(k - 1) * d + 1 for k, d in zip(layer.kernel_size, layer.dilation_rate)]
-    explicit = getattr(layer, "explicit_padding", None)
-    if explicit is not None:
-        padding, extra, cut = [explicit] * 2, layer.output_padding or (0, 0), (0, 0)
-    elif layer.output_padding is not None or any(k < s for k, s in zip(spans, layer.strides)):
-        return None
-    elif layer.padding == "same":  # n * stride pixels, the odd one cut from the end
-        padding = [(k - s) // 2 for k, s in zip(spans, layer.strides)]
-        extra, cut = (0, 0), [(k - s) % 2 for k, s in zip(spans, layer.strides)]
-    else:
-        padding, extra, cut = (0, 0), (0, 0), (0, 0)
-    kernel, bias = _kernel(layer), _weight(layer.bias, layer) if layer.use_bias else _none
-    strides, dilation = layer.strides, layer.dilation_rate
-
-    def run(x):
-        weight = kernel().permute(3, 2, 0, 1)
-        y = F.conv_transpose2d(x, weight, bias(), strides, padding, extra, 1, dilation)
-        return y[:, :, : y.shape[2] - cut[0], : y.shape[3] - cut[1]] if any(cut) else y
-
-    return _with_activation(layer, _Step(run, True, fresh=not any(cut)))
-
-
-# -- normalisation and noise
-
-
-def _batch_norm(layer, shape):
-    if len(shape) not in (2, 4) or not normalizes_channels(layer, len(shape)):
-        return None
-    mean, variance = layer.moving_mean.value, layer.moving_variance.value
-    gamma = layer.gamma.value if layer.scale else None
-    beta = layer.beta.value if layer.center else None
-    momentum, epsilon = 1.0 - layer.momentum, layer.epsilon
-
-    def run(x):
-        if not layer.trainable:
-            return F.batch_norm(x, mean, variance, gamma, beta, False, momentum, epsilon)
-        # torch averages the unbiased variance, Keras the biased one, (n - 1) / n of it. Through .data:
-        # no derivative depends on the running statistics, so that their versions do not matter.
-        n = x.numel() / x.shape[1]
-        variance.data.mul_(n / (n - 1.0))
-        y = F.batch_norm(x, mean, variance, gamma, beta, True, momentum, epsilon)
-        variance.data.mul_((n - 1.0) / n)
-        return y
-
-    return [_Step(run, True, fresh=True)]
-
-
-def _dropout(layer, shape):
-    if layer.rate == 0:
-        return [_Step(lambda x: x, None)]
-    if layer.rate == 1 or layer.noise_shape is not None:
-        return None
-    if layer.seed is None:  # as Keras does, from the global generator
-        return [_Step(lambda x: F.dropout(x, layer.rate), False)]
-    # The draw is Keras' own, for images in NHWC.
-    return [_Step(lambda x: keras.random.dropout(x, layer.rate, seed=layer.seed_generator), False)]
-
-
-_MAKERS = {
-    keras.layers.Activation: _activation,
-    keras.layers.ReLU: _relu,
-    keras.layers.LeakyReLU: _leaky_relu,
-    keras.layers.Reshape: _reshape,
-    keras.layers.Flatten: _flatten,
-    keras.layers.Dense: _dense,
-    keras.layers.Conv2D: _conv,
-    keras.layers.Conv2DTranspose: _conv_transpose,
-    keras.layers.BatchNormalization: _batch_norm,
-    keras.layers.Dropout: _dropout,
-}
-# By registered name: this module is below those that define the layers.
-_OWN = {
-    "kgan>Conv2D": _conv,
-    "kgan>Conv2DTranspose": _conv_transpose,
-    "kgan>Dropout": _dropout,
-    "kgan>MaxoutDense": _maxout_dense,
-}

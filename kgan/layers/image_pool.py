@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgan import _backend
 from kgan.errors import UsageError
 from kgan.layers.seeds import seed_generator
 
@@ -64,33 +65,30 @@ class ImagePool(keras.layers.Layer):
         stored = ops.convert_to_tensor(self.stored)
         kept = keras.random.uniform((count,), seed=self.seed_generator) < 0.5
         drawn = keras.random.randint((count,), 0, self.capacity, seed=self.seed_generator)
-        place = stored + ops.arange(count, dtype="int32")
+        turn = ops.arange(count, dtype="int32")
+        place = stored + turn
         filling = place < self.capacity
         slots = ops.where(filling, place, drawn)
-        enters = ops.logical_or(filling, ops.logical_not(kept))
-        returned, occupants = self._exchange(slots, enters, filling, count)
-        # Numbers below `capacity` mean the images that were stored before, the others the new ones.
-        known = ops.concatenate([ops.convert_to_tensor(self.images), ops.cast(images, self.images.dtype)])
-        self.images.assign(ops.take(known, occupants, axis=0))
+        numbers = self._exchange(slots, filling | ~kept, filling, turn)
+        old = ops.take(self.images, numbers % self.capacity, axis=0)
+        new = ops.take(images, (numbers - self.capacity) % count, axis=0)
+        found = ops.where((numbers < self.capacity)[:, None, None, None], old, ops.cast(new, old.dtype))
+        # Images that share a slot all write what stays in it; the rest of the pool is left where it is.
+        _backend.put_rows(self.images, slots, found[count:])
         self.stored.assign(ops.minimum(stored + count, self.capacity))
-        return ops.cast(ops.take(known, returned, axis=0), images.dtype)
+        return ops.cast(found[:count], images.dtype)
 
-    def _exchange(self, slots, enters, filling, count):
-        """Plays the batch's queries one by one on image numbers, which are quicker to move than images."""
-        own = self.capacity + ops.arange(count, dtype="int32")
+    def _exchange(self, slots, enters, filling, turn):
+        """The images that come back, and then those that are in their slots after the whole batch.
 
-        def one(i, state):
-            returned, occupants = state
-            slot = ops.take(slots, i)
-            old = ops.take(occupants, slot)
-            new = ops.take(own, i)
-            here = ops.arange(self.capacity, dtype="int32") == slot
-            occupants = ops.where(ops.logical_and(here, ops.take(enters, i)), new, occupants)
-            swapped = ops.logical_and(ops.take(enters, i), ops.logical_not(ops.take(filling, i)))
-            mine = ops.arange(count, dtype="int32") == i
-            return ops.where(ops.logical_and(mine, swapped), old, returned), occupants
-
-        return ops.fori_loop(0, count, one, (own, ops.arange(self.capacity, dtype="int32")))
+        A number below `capacity` is that of a stored image, the others are the new ones.
+        """
+        own = self.capacity + turn
+        # Where image j enters the slot of image i: the latest has the greatest number.
+        entered = ops.where((slots[:, None] == slots) & enters, own, -1)
+        earlier = ops.where(turn[:, None] > turn, entered, -1)
+        before, after = (ops.maximum(ops.max(one, axis=1), slots) for one in (earlier, entered))
+        return ops.concatenate([ops.where(enters & ~filling, before, own), after])
 
     def get_config(self):
         return {**super().get_config(), "capacity": self.capacity, "seed": self.seed}

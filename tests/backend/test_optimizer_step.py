@@ -89,7 +89,7 @@ def test_a_loaded_state_is_continued():
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="only torch has memory layouts")
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])
 def test_memory_layouts_do_not_matter(name):
-    from kgan._backend.torch_forward import channels_last_
+    from kgan._backend.torch_steps import channels_last_
 
     ours, theirs = player(OPTIMIZERS[name]), player(OPTIMIZERS[name])
     for step in range(4):
