@@ -122,6 +122,7 @@ def test_fingerprints_depend_on_what_is_served(folders):
 
 
 @pytest.mark.once
+@pytest.mark.once
 def test_a_run_in_two_parts_is_that_in_one(folders):
     from kgan.contract import difference
 

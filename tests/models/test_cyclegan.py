@@ -133,6 +133,7 @@ def test_losses_of_identities_are_those_of_the_discriminators_alone():
 
 
 @pytest.mark.once
+@pytest.mark.once
 def test_swapping_the_sets_swaps_nothing_in_the_sums():
     made = CycleGAN.tiny()
     a, b = (ops.convert_to_tensor(x) for x in made.example_data(2))
@@ -162,6 +163,7 @@ def test_learning_rate_is_constant_and_then_falls_in_a_line():
     assert float(schedule(100 * 1337 - 1)) == pytest.approx(2e-4)  # the last step of epoch 100
 
 
+@pytest.mark.once
 @pytest.mark.once
 def test_wasserstein_critics_share_the_penalty():
     model = CycleGAN.tiny()

@@ -159,6 +159,7 @@ def test_parts_that_can_be_turned_off():
 
 
 @pytest.mark.once
+@pytest.mark.once
 def test_least_squares_variant_trains():
     model = PGGAN.tiny()
     model.compile(loss=losses.LeastSquares.zero_one(), penalties=[])

@@ -156,6 +156,7 @@ def test_cross_entropy_by_hand():
 
 
 @pytest.mark.once
+@pytest.mark.once
 def test_labels_of_the_unknown_data_set_change_no_loss():
     model = StarGAN(**networks(8, 1, schema=JOINT, width=2, blocks=1, stages=2))
     model.compile()
@@ -184,6 +185,7 @@ def test_targets_are_the_labels_in_another_order():
     assert (targets != y).any()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("split", [True, False])
 def test_the_discriminator_moves_as_often_as_asked_for_one_move_of_the_generator(split):
     model = StarGAN(
@@ -208,6 +210,7 @@ def test_the_published_game_has_five_discriminator_steps():
     assert penalty.weight == 10.0
 
 
+@pytest.mark.once
 @pytest.mark.once
 def test_the_generator_depends_on_the_domain_after_one_step():
     model = compiled()
