@@ -6,8 +6,8 @@ beside that of an encoder that knows nothing; `inference.png` shows images besid
 
 Data: drawn from the generator: generator=RUN, a run folder of `kgan run`; without it an untrained DCGAN.
 Command: kgan run encoder_fashion_mnist generator=RUN
-Seen: DCGAN of 60,000 images, jax: mean squared error of reconstructed real images 0.039, of other images' 0.163; of z
-0.92, of its mean 0.99: most numbers of z hardly change the image.
+Seen: DCGAN of 60,000 images, jax: mean squared error of reconstructed real images 0.039 (of other images'
+0.163), of z 0.92 (of its mean 0.99): most numbers of z hardly change the image.
 """
 
 import dataclasses

@@ -34,7 +34,9 @@ def _up(filters, kernel, padding, output_padding=0):
     )
 
 
-def resnet_generator(image_size=None, channels=3, out_channels=None, width=64, blocks=9, affine=False):
+def resnet_generator(
+    image_size=None, channels=3, out_channels=None, width=64, blocks=9, affine=False, residual=False
+):
     """The residual generator of Johnson et al. (2016): 7x7, two halvings, `blocks` residual blocks, back up.
 
     Args:
@@ -44,12 +46,20 @@ def resnet_generator(image_size=None, channels=3, out_channels=None, width=64, b
         width: channels at full resolution; twice and four times as many after the halvings.
         blocks: residual blocks: 6 up to 128 pixels, 9 from 256.
         affine: learned scale and shift after each normalisation, as in the Torch version.
+        residual: the network learns what to add to its input, so that it need not learn to copy, and goes
+            back up by nearest neighbours and 3x3 convolutions, which leave no checkerboard. Unpublished; for
+            short trainings.
+
+    Raises:
+        UsageError: `residual` with other channels in the output.
 
     Example:
 
     >>> resnet_generator(32, width=4, blocks=1).output_shape
     (None, 32, 32, 3)
     """
+    if residual and (out_channels or channels) != channels:
+        raise UsageError(f"residual generators must keep the {channels} channels, got {out_channels}")
     height, width_pixels = _sides(image_size)
     inputs = keras.Input((height, width_pixels, channels))
     x = layers.ReflectionPadding2D(3)(inputs)
@@ -62,9 +72,15 @@ def resnet_generator(image_size=None, channels=3, out_channels=None, width=64, b
         y = layers.ReflectionPadding2D(1)(y)
         x = L.Add()([x, _norm(affine)(_conv(4 * width, 3)(y))])
     for scale in (2, 1):
-        x = L.ReLU()(_norm(affine)(_up(scale * width, 3, 1, 1)(x)))
+        if residual:
+            x = _conv(scale * width, 3)(layers.ReflectionPadding2D(1)(L.UpSampling2D(2)(x)))
+        else:
+            x = _up(scale * width, 3, 1, 1)(x)
+        x = L.ReLU()(_norm(affine)(x))
     x = layers.ReflectionPadding2D(3)(x)
-    outputs = L.Activation("tanh", dtype="float32")(_conv(out_channels or channels, 7)(x))
+    x = _conv(out_channels or channels, 7)(x)
+    x = L.Add()([x, inputs]) if residual else x
+    outputs = L.Activation("hard_tanh" if residual else "tanh", dtype="float32")(x)
     return keras.Model(inputs, outputs, name="generator")
 
 
@@ -196,7 +212,15 @@ def _training():
     return {"optimizer": optimizers(), "loss": losses.LeastSquares(generator_weight=2.0)}
 
 
-def networks(generator=resnet_generator, image_size=256, channels=3, width=64, stages=3, **kwargs):
+def networks(
+    generator=resnet_generator,
+    image_size=256,
+    channels=3,
+    width=64,
+    stages=3,
+    discriminator_width=None,
+    **kwargs,
+):
     """Two generators and two discriminators, for the constructor of `CycleGAN`.
 
     Args:
@@ -205,6 +229,7 @@ def networks(generator=resnet_generator, image_size=256, channels=3, width=64, s
         channels: image channels of both sets.
         width: channels at the networks' outer stages.
         stages: halvings in the discriminators.
+        discriminator_width: channels at their outer stage, default `width`.
         **kwargs: more arguments of the generator.
 
     Example:
@@ -216,7 +241,7 @@ def networks(generator=resnet_generator, image_size=256, channels=3, width=64, s
     for name in ("generator_ab", "generator_ba"):
         made[name] = generator(image_size, channels, width=width, **kwargs)
     for name in ("discriminator_a", "discriminator_b"):
-        made[name] = patch_discriminator(image_size, channels, width=width, stages=stages)
+        made[name] = patch_discriminator(image_size, channels, discriminator_width or width, stages)
     for name, network in made.items():
         network.name = name
     return made

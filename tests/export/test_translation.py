@@ -180,6 +180,14 @@ def test_a_unet_takes_multiples_of_its_own_size(tmp_path):
 
 
 @pytest.mark.once
+def test_a_residual_generator_takes_other_sizes(tmp_path):
+    model = CycleGAN(**networks(image_size=16, width=2, stages=1, blocks=1, residual=True))
+    translator = Translator(export(model, tmp_path / "bundle", ["onnx"]))
+    images = pictures(7, 20, 12)
+    assert np.abs(translator.translate(images).astype(int) - model.translate(images)).max() <= 1
+
+
+@pytest.mark.once
 def test_a_network_of_one_size_keeps_it(tmp_path):
     def dense(image_size, channels, width):
         layers = [keras.layers.Flatten(), keras.layers.Dense(192, "tanh"), keras.layers.Reshape((8, 8, 3))]

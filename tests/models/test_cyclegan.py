@@ -86,6 +86,17 @@ def test_parameter_counts_of_the_specification():
 
 
 @pytest.mark.once
+def test_a_residual_generator_adds_to_its_input():
+    made = networks(image_size=16, width=4, stages=1, blocks=1, residual=True, discriminator_width=6)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 3)).astype("float32")
+    found = ops.convert_to_numpy(made["generator_ab"](images))
+    assert np.corrcoef(found.ravel(), images.ravel())[0, 1] > 0.8
+    assert np.abs(found).max() <= 1
+    assert made["discriminator_a"].layers[0].filters == 6
+    with pytest.raises(UsageError, match="must keep the 3 channels, got 1"):
+        resnet_generator(16, 3, 1, residual=True)
+
+
 def test_unet_parameters_follow_from_its_table():
     widths = [64, 128, 256, 512, 512, 512, 512]
     down = sum(16 * a * b + b for a, b in zip([3, *widths], widths))
