@@ -22,6 +22,7 @@ def z():
     return np.random.default_rng(1).normal(size=(3, 3)).astype("float32")
 
 
+@pytest.mark.once
 def test_interpolation_ends_at_the_two_latents(tiny, z):
     ends = tiny.images_of(tiny.map(z[:2]))
     for space in ("z", "w"):
@@ -68,6 +69,7 @@ def contrast(images):
     return images.astype("float64").std(axis=(1, 2, 3))
 
 
+@pytest.mark.once
 def test_the_direction_of_an_attribute_changes_it(tiny):
     for space in ("w", "z"):
         direction = tiny.fit_attribute(brightness, 400, space)

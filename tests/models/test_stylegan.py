@@ -141,6 +141,7 @@ def z():
     return np.random.default_rng(1).normal(size=(3, 3)).astype("float32")
 
 
+@pytest.mark.once
 def test_the_mapping_starts_as_one_without_a_multiplier():
     slow, plain = (
         StyleGANGenerator(4, fmap_max=2, latent_dim=64, mapping_layers=2, mapping_rate=rate)
@@ -154,6 +155,7 @@ def test_the_mapping_starts_as_one_without_a_multiplier():
     assert ops.convert_to_numpy(kernel).std() == pytest.approx(100.0, rel=0.05)
 
 
+@pytest.mark.once
 def test_before_any_training_noise_has_no_effect_and_all_start_alike(z):
     model = StyleGAN(
         StyleGANGenerator(8, 1, fmap_base=16, fmap_max=4, latent_dim=3),
