@@ -25,10 +25,10 @@ def _uniform(limit):
     return {"kernel_initializer": keras.initializers.RandomUniform(-limit, limit)}
 
 
-def _two_paths(first, second, joint):
+def _two_paths(first, second, joint, rate=0.5):
     """Two hidden layers beside each other, dropped out, and one on both."""
-    dropped = [L.Dropout(0.5, seed=seed)(x) for seed, x in ((111, first), (112, second))]
-    return L.Dropout(0.5, seed=113)(joint(layers.ConcatCondition()(dropped)))
+    dropped = [L.Dropout(rate, seed=seed)(x) for seed, x in ((111, first), (112, second))]
+    return L.Dropout(rate, seed=113)(joint(layers.ConcatCondition()(dropped)))
 
 
 def mnist_networks(num_classes=10, latent_dim=100):
@@ -63,7 +63,7 @@ def mnist_networks(num_classes=10, latent_dim=100):
     return {"generator": generator, "discriminator": discriminator}
 
 
-def tags_networks(feature_dim=4096, word_dim=200, latent_dim=100):
+def tags_networks(feature_dim=4096, word_dim=200, latent_dim=100, discriminator_dropout=0.5):
     """The networks of the tag experiment: the generator makes word vectors, the condition is an image.
 
     Args:
@@ -71,6 +71,7 @@ def tags_networks(feature_dim=4096, word_dim=200, latent_dim=100):
             about unit size should be standardised first, or their path dominates that of the noise.
         word_dim: length of a word vector.
         latent_dim: length of the noise vector, N(0, 1).
+        discriminator_dropout: rate in the discriminator's hidden layers, from 0 to 1; 0.5 as published.
 
     Returns:
         Dict with `generator` and `discriminator`, for the constructor of `ConditionalGAN`.
@@ -89,7 +90,7 @@ def tags_networks(feature_dim=4096, word_dim=200, latent_dim=100):
 
     words, features = keras.Input((word_dim,), name="images"), keras.Input((feature_dim,), name="features")
     paths = L.Dense(500, "relu")(words), L.Dense(1200, "relu")(features)
-    score = L.Dense(1)(_two_paths(*paths, layers.MaxoutDense(1000, 3)))
+    score = L.Dense(1)(_two_paths(*paths, layers.MaxoutDense(1000, 3), discriminator_dropout))
     discriminator = keras.Model({"images": words, "features": features}, score, name="discriminator")
     return {"generator": generator, "discriminator": discriminator}
 
