@@ -5,6 +5,8 @@ schedules count 500 updates an epoch, as batches of 100 of these images give.
 
 Data: data=ylecun/mnist (hub id, the default), or data=FOLDER (a local copy of it).
 Command: kgan run cgan_mnist_2014, then kgan sample RUN --label 0-9
+Seen: jax, 41 epochs, 15 CPU minutes: the classifier (99.35 % on real digits) finds the class of every sample
+from epoch 18 on, but the noise hardly matters: each class is one image.
 """
 
 import dataclasses
