@@ -8,8 +8,8 @@ their vectors, such as GloVe's. Rows with a skin tone, near-copies of others, ta
 same with shuffled conditions and for the most frequent tags, and the spread over z.
 Command: kgan run cgan_tags_emoji data=FOLDER extractor=FILE.onnx words=FILE.npz
 Unlike the paper: Adam, R1, no dropout in D, and real words beside a wrong image count as fake (Reed et al.,
-2016). Seen: jax, part of a core, 7 CPU minutes: precision of 10 tags 0.033, with shuffled conditions 0.003, of
-the most frequent tags 0.060; variance over z 0.7 % of all. It names kinds, seldom the very tags.
+2016). Seen: jax, part of a core, 7 CPU minutes: precision of 10 tags 0.033, with shuffled conditions 0.003;
+the most frequent tags have 0.060; variance over z 0.7 % of all. It names kinds, seldom the very tags.
 """
 
 import collections
