@@ -114,6 +114,8 @@ def sample(args):
         source = _load_run(folder, args)
         inputs, names = source.sampling_inputs(), source.class_names
     n, columns, given = _labels(args, inputs, names)
+    if args.extractor and not args.instance:
+        raise UsageError("--extractor must not be given without --instance")
     if args.instance:
         n, columns, given = _instances(args, source, inputs, given)
     images = source.sample(n, seed=args.seed, **given)
@@ -229,6 +231,8 @@ def _instances(args, source, inputs, given):
         if not path.is_file():
             raise UsageError(f"--instance needs the run's extractor, found no {path}: name it by --extractor")
         source.use_extractor(open_extractor(path, source.extractor))
+    elif args.extractor:
+        raise UsageError("--extractor is for runs: a bundle has its own, or none; export it with one")
     columns = args.columns or (n // count if count > 1 else None)
     return n, columns, {**given, key: args.instance}
 

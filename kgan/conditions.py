@@ -121,3 +121,29 @@ def _class_numbers(spec, value, names):
     if not isinstance(value, list | tuple):
         return class_number(value, spec.num_classes, names)
     return [class_number(item, spec.num_classes, names) for item in value]
+
+
+def labels_of(data, y=None):
+    """The class numbers in what `fit` was given, as far as they can be told without reading its batches.
+
+    Args:
+        data: arrays, a tuple of them, or a data set with `labels`, or with `images` that have some.
+        y: the second argument of `fit`.
+
+    Returns:
+        List of int arrays `[n]`.
+
+    Example:
+
+    >>> labels_of((np.zeros((2, 4)), {"label": np.array([0, 1])}))
+    [array([0, 1])]
+    """
+    given = [y, getattr(data, "labels", None)]
+    if isinstance(data, tuple):
+        given += data[1:2]
+    if given[1] is True:  # batches that carry the labels of their images
+        given[1] = getattr(getattr(data, "images", None), "labels", None)
+    flat = [part for one in given for part in (one.values() if isinstance(one, dict) else [one])]
+    return [
+        part for part in flat if isinstance(part, np.ndarray) and part.ndim == 1 and part.dtype.kind in "iu"
+    ]

@@ -70,7 +70,7 @@ class GeneratedPairs(keras.utils.PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         state = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1, np.uint32)
-        images, inputs = _made(self.model, self.batch_size, int(state[0]))
+        images, inputs = drawn_samples(self.model, self.batch_size, int(state[0]))
         return images, inputs[decoding.latent_input(self.model).name]
 
 
@@ -173,7 +173,7 @@ def check_inference(model, encoder, n=1000, *, images=None, seed=1, **conditions
     if n < 2:
         raise UsageError(f"n must be at least 2, got {n}")
     name = decoding.latent_input(model).name
-    made, inputs = _made(model, n, seed)
+    made, inputs = drawn_samples(model, n, seed)
     z = inputs.pop(name)
     found = encoder.predict(made, verbose=0)
     again = model.generate({**inputs, name: found})
@@ -193,8 +193,24 @@ def check_inference(model, encoder, n=1000, *, images=None, seed=1, **conditions
     return Inference(**errors)
 
 
-def _made(model, n, seed):
-    """Samples in [-1, 1] and the inputs that they were made from."""
+def drawn_samples(model, n, seed):
+    """Samples, and the inputs that they were made from.
+
+    Args:
+        model: the generator's model.
+        n: how many, >= 1.
+        seed: int >= 0.
+
+    Returns:
+        `(images, inputs)`: float32 `[n, height, width, channels]` in [-1, 1], dict of arrays by name.
+
+    Example:
+
+    >>> from kgan.models import GAN
+    >>> images, inputs = drawn_samples(GAN.tiny(), 2, seed=0)
+    >>> images.shape, sorted(inputs)
+    ((2, 4, 4, 1), ['z'])
+    """
     inputs = latents.draw(model.sampling_inputs(), n, seed, model.banks())
     low, high = model.data_range
     images = (model.generate(inputs) - low) * (2.0 / (high - low)) - 1.0

@@ -34,6 +34,7 @@ class Config:
     rate: float = 1e-3  # Adam's learning rate
     data: str | None = None  # real test images: hub id or local folder; none: those that ship with kgan
     split: str = "test"
+    label: str = "label"  # their column of classes, for a generator that is asked for one
     real: int = 1000  # how many of them
 
 
@@ -60,16 +61,19 @@ def model(cfg):
 def callbacks(cfg):
     generator = _generator(cfg.generator, cfg.seed)
     height, width, channels = generator.image_shape
+    label = next((spec for spec in generator.sampling_inputs() if spec.distribution == "label"), None)
     images = kgan.data.load_images(
         cfg.data or FASHION_MNIST_MINI,
         cfg.split,
         image_size=(height, width),
         channels=channels,
+        label=cfg.label if label else None,
         batch_size=1,
         shuffle=False,
     )
     count = min(cfg.real, images.num_examples)
-    return [kgan.callbacks.InferenceReport(generator, images.uint8(range(count)))]
+    given = {label.name: images.labels[:count]} if label else {}
+    return [kgan.callbacks.InferenceReport(generator, images.uint8(range(count)), **given)]
 
 
 SMOKE = {"epochs": 1, "batch_size": 4, "pairs": 8, "width": 4, "real": 8}

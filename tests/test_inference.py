@@ -1,6 +1,7 @@
 """Learned inference: pairs of a frozen generator, an encoder that learns, and its report."""
 
 import json
+import types
 
 import keras
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from kgan.callbacks import InferenceReport
 from kgan.errors import UsageError
-from kgan.inference import GeneratedPairs, check_inference, encoder_network, reconstruct
+from kgan.figures import decoding
+from kgan.inference import GeneratedPairs, check_inference, drawn_samples, encoder_network, reconstruct
 from kgan.models import DCGAN, GAN, ConditionalGAN
 
 
@@ -79,6 +81,23 @@ def test_report(tmp_path):
     found = report.write(encoder)
     assert json.loads((tmp_path / "inference.json").read_text())["latent"] == found.latent
     assert (tmp_path / "inference.png").stat().st_size > 0
+
+
+@pytest.mark.once
+def test_report_keeps_the_classes(tmp_path):
+    model = ConditionalGAN.tiny()
+    shape = decoding.latent_input(model).shape
+    # It finds nothing, so that only the class is left.
+    flat = types.SimpleNamespace(predict=lambda images, **_: np.zeros((len(images), *shape), "float32"))
+    asked = []
+    inner = model.sample
+    model.sample = lambda n, **given: asked.append(given.get("label")) or inner(n, **given)
+    labels = np.arange(6) % 3
+    images = model.sample(6, seed=0, label=labels)
+    InferenceReport(model, images, n=4, folder=tmp_path, label=labels).write(flat)
+    _, inputs = drawn_samples(model, 16, 2)
+    for found, expected in zip(asked[1:], (labels, inputs["label"], labels)):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.once

@@ -42,6 +42,11 @@ class ClassConsistency(keras.callbacks.Callback):
         self.every_epochs, self.seed = every_epochs, seed
         self.result = None
 
+    def on_train_begin(self, logs=None):
+        spec = self._label(self.model)
+        blank = np.zeros((1, *self.model.image_shape), "uint8")
+        self._check_count(open_network(self.classifier)(blank)["logits"], spec)
+
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every_epochs and epoch + 1 != self.params.get("epochs"):
             return
@@ -51,16 +56,24 @@ class ClassConsistency(keras.callbacks.Callback):
 
     def measure(self, model):
         """The `Consistency` of a model or of an exported bundle's `Generator`."""
+        spec = self._label(model)
+        labels = np.repeat(np.arange(spec.num_classes), self.per_class)
+        images = model.sample(len(labels), seed=self.seed, **{spec.name: labels})
+        logits = open_network(self.classifier)(images)["logits"]
+        self._check_count(logits, spec)
+        return class_consistency(logits, labels)
+
+    @staticmethod
+    def _label(model):
         inputs = model.sampling_inputs() if hasattr(model, "sampling_inputs") else model.inputs
         spec = next((spec for spec in inputs if spec.distribution == "label"), None)
         if spec is None:
             raise UsageError("class_consistency needs a model with classes, this one has none")
-        labels = np.repeat(np.arange(spec.num_classes), self.per_class)
-        images = model.sample(len(labels), seed=self.seed, **{spec.name: labels})
-        logits = open_network(self.classifier)(images)["logits"]
+        return spec
+
+    def _check_count(self, logits, spec):
         if logits.shape[1] != spec.num_classes:
             raise UsageError(
                 f"num_classes must be {logits.shape[1]}, as the classifier {self.classifier} has, "
                 f"got {spec.num_classes}"
             )
-        return class_consistency(logits, labels)

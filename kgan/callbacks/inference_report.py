@@ -9,6 +9,7 @@ import numpy as np
 
 from kgan.files import replacing
 from kgan.pictures import save_sheet
+from kgan.types import to_uint8
 
 
 class InferenceReport(keras.callbacks.Callback):
@@ -21,7 +22,8 @@ class InferenceReport(keras.callbacks.Callback):
         images: real images, uint8 `[n >= 2, height, width, channels]`.
         n: samples that are measured, >= 2.
         folder: where to; `kgan run` says its own by `join_run`.
-        **conditions: what the generator takes besides z for the real images, such as their `label`.
+        **conditions: what the generator takes besides z for the real images, arrays with a row for each, such
+            as their `label`.
     """
 
     def __init__(self, model, images, *, n=1000, folder=".", **conditions):
@@ -38,16 +40,21 @@ class InferenceReport(keras.callbacks.Callback):
 
     def write(self, encoder):
         """Writes both files for an encoder and returns the `kgan.inference.Inference`."""
-        from kgan.inference import check_inference, reconstruct
+        from kgan.figures.decoding import latent_input
+        from kgan.inference import check_inference, drawn_samples, reconstruct
 
         generator, given = self.generator, self.conditions
         found = check_inference(generator, encoder, self.n, images=self.images, **given)
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.folder / "inference.json") as temporary:
             temporary.write_text(json.dumps(dataclasses.asdict(found), indent=1) + "\n")
+        made, inputs = drawn_samples(generator, 16, seed=2)
+        inputs.pop(latent_input(generator).name)
+        real = self.images[:16]
+        conditions = {name: value[: len(real)] for name, value in given.items()}
         pairs = []
-        for images in (generator.sample(16, seed=2), self.images[:16]):
-            back = reconstruct(generator, encoder, images)
+        for images, own in ((to_uint8(made), inputs), (real, conditions)):
+            back = reconstruct(generator, encoder, images, **own)
             pairs.append(np.stack([images, back], axis=1).reshape(-1, *images.shape[1:]))
         save_sheet(self.folder / "inference.png", np.concatenate(pairs), columns=8)
         return found

@@ -36,8 +36,7 @@ def select_instances(store, n, seed=0):
     [0, 3]
     """
     features = store.features
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= len(features):
-        raise UsageError(f"n must be from 1 to {len(features)}, the number of images, got {n}")
+    _check_count(n, len(features))
     if n == len(features):
         return np.arange(n)
     centres, _ = cluster(features, n, seed)
@@ -55,11 +54,15 @@ def cluster(features, n, seed=0):
     Returns:
         `(centres, labels)`: float32 `[n, d]` and int64 `[m]`, the cluster of each row.
 
+    Raises:
+        UsageError: n out of range.
+
     Example:
 
     >>> cluster(np.array([[0.0], [0.1], [5.0]], "float32"), 2)[1].tolist() in ([0, 0, 1], [1, 1, 0])
     True
     """
+    _check_count(n, len(features))
     rng = np.random.default_rng(seed)
     centres = _starts(features, n, rng)
     labels = None
@@ -70,6 +73,11 @@ def cluster(features, n, seed=0):
         labels = new
         centres = _means(features, labels, centres, distances)
     return centres, _assign(features, centres)[0]
+
+
+def _check_count(n, images):
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= images:
+        raise UsageError(f"n must be from 1 to {images}, the number of images, got {n}")
 
 
 def _starts(features, n, rng):

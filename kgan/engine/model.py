@@ -66,6 +66,7 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
 
     presets: ClassVar[dict[str, Preset]] = {}
     extra_logs: ClassVar[tuple[str, ...]] = ()
+    least_label: ClassVar[int] = 0  # -1 where images without a label take part
     data_range: tuple[float, float] = (-1.0, 1.0)
 
     def __init__(self, *, average=None, preset=None, seed=0, class_names=None, **kwargs):
@@ -265,7 +266,7 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
                 not those of the model.
         """
         self._check_images(x)
-        self._check_classes(x)
+        self._check_classes(x, args[0] if args else kwargs.get("y"))
         if hasattr(x, "set_epoch"):
             # Such data shuffle themselves; Keras would mix the batches by Python's global generator.
             kwargs["shuffle"] = False
@@ -281,17 +282,19 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
             made, given = ("x".join(map(str, s)) for s in (self.image_shape, shape))
             raise UsageError(f"images must be {made} for this model, got {given}")
 
-    def _check_classes(self, data):
+    def _check_classes(self, data, y=None):
         """Compares the classes of kgan's data sets with those of the model, and takes over their names."""
         count, names = self.num_classes_of_label(), getattr(data, "class_names", None)
         if count is None:
             return
         if names is not None and len(names) != count:
             raise UsageError(f"num_classes must be {len(names)}, as the data have, got {count}")
-        labels = getattr(data, "labels", None)
-        labels = np.zeros(0, int) if labels is None else np.asarray(labels)
-        if labels.size and labels.max() >= count:
-            raise UsageError(f"labels must be less than num_classes {count}, the data have {labels.max()}")
+        for labels in conditions.labels_of(data, y):
+            wrong = labels[(labels < self.least_label) | (labels >= count)]
+            if wrong.size:
+                raise UsageError(
+                    f"labels must be from {self.least_label} to {count - 1}, got {wrong.flat[0]}"
+                )
         if names is not None:
             self.class_names = [str(name) for name in names]
 

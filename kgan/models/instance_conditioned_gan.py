@@ -329,6 +329,38 @@ class InstanceConditionedGAN(AdversarialModel):
             inputs.append(Input("label", (), "int32", "label", "class", self.num_classes))
         return tuple(inputs)
 
+    def fit(self, x=None, *args, **kwargs):
+        """Trains as `AdversarialModel.fit` does, after a look at the extractor and the first batch.
+
+        Raises:
+            UsageError: features of another extractor or length, or batches without what the game needs.
+        """
+        store = getattr(x, "store", None)
+        if isinstance(store, FeatureStore):
+            self._same_extractor(store.extractor)
+        batch = x[0] if isinstance(x, keras.utils.PyDataset) else x
+        if isinstance(batch, dict):
+            self._check_batch(batch)
+        return super().fit(x, *args, **kwargs)
+
+    def _check_batch(self, batch):
+        own = ("instance",) if self.num_classes is None else ("instance", "label")
+        wanted = ("images", *own, *(f"fake_{name}" for name in own))
+        if not set(wanted) <= set(batch):
+            raise UsageError(
+                f"batches must hold {', '.join(wanted)}, got {', '.join(batch)}: a model with classes takes "
+                "NeighborBatches with labels=True"
+            )
+        for name in ("instance", "fake_instance"):
+            shape = tuple(batch[name].shape[1:])
+            if shape != (self.instance_dim,):
+                raise UsageError(
+                    f"{name} must be [batch, {self.instance_dim}], got [batch, {', '.join(map(str, shape))}]"
+                )
+        if self.num_classes is not None:
+            for name in ("label", "fake_label"):
+                self._check_classes(None, batch[name])
+
     # -- the game, section 3 of the paper
 
     def adversarial_step(self, batch):

@@ -144,6 +144,8 @@ class SemiSupervisedGAN(AdversarialModel):
     }
     extra_logs: ClassVar[tuple[str, ...]] = ("class_loss",)
 
+    least_label = -1
+
     def __init__(
         self,
         generator,

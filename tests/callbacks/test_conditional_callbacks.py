@@ -86,6 +86,19 @@ def test_models_without_conditions_are_refused(make_gan):
             ended(callback, make_gan())
 
 
+def test_a_classifier_of_other_classes_is_refused_before_the_training():
+    spec = types.SimpleNamespace(distribution="label", num_classes=3, name="label")
+    model = types.SimpleNamespace(sampling_inputs=lambda: (spec,), image_shape=(28, 28, 1))
+    for classifier, message in (
+        ("fashion_mnist", "num_classes must be 10, as the classifier fashion_mnist has, got 3"),
+        ("typo.onnx", "typo.onnx"),
+    ):
+        callback = ClassConsistency(classifier)
+        callback.set_model(model)
+        with pytest.raises((UsageError, FileNotFoundError), match=message):
+            callback.on_train_begin()
+
+
 @pytest.mark.parametrize("build", [ClassConsistency, Spread])
 def test_arguments_out_of_range(build):
     with pytest.raises(UsageError, match="every_epochs must be at least 1, got 0"):

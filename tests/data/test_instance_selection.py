@@ -57,3 +57,8 @@ def test_the_seed_decides():
 def test_bad_numbers(n):
     with pytest.raises(UsageError, match="n must be from 1 to 120"):
         select_instances(FeatureStore(blobs()), n)
+
+
+def test_more_clusters_than_images_are_refused():
+    with pytest.raises(UsageError, match="n must be from 1 to 4, the number of images, got 9"):
+        cluster(np.eye(4, dtype="float32"), 9)

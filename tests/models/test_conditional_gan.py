@@ -344,8 +344,19 @@ def test_labels_beyond_the_classes_are_refused():
 
     model = ConditionalGAN.tiny()
     model.compile()
-    with pytest.raises(UsageError, match="labels must be less than num_classes 3, the data have 3"):
+    with pytest.raises(UsageError, match="labels must be from 0 to 2, got 3"):
         model.fit(Data(), verbose=0)
+
+
+@pytest.mark.parametrize("wrong", [7, -1])
+def test_labels_out_of_range_are_refused(wrong):
+    model = ConditionalGAN.tiny()
+    model.compile()
+    images, labels = model.example_data(4)
+    labels = np.where(np.arange(4) == 2, wrong, labels).astype("int32")
+    for arguments in ((images, labels), ((images, labels),), (images, {"label": labels})):
+        with pytest.raises(UsageError, match=f"labels must be from 0 to 2, got {wrong}"):
+            model.fit(*arguments, verbose=0, batch_size=2)
 
 
 def test_conditions_of_the_wrong_shape_are_refused_in_training():

@@ -232,6 +232,35 @@ def test_features_of_another_extractor_are_refused(model):
         model.swap_instances(np.eye(6))
 
 
+def test_training_data_that_do_not_fit_are_refused():
+    model = InstanceConditionedGAN.tiny(num_classes=3)
+    model.compile()
+    batch = model.example_data(4)
+    shape = batch["instance"].shape
+    for change, message in (
+        ({"label": np.array([0, 9, 1, 1], "int32")}, "labels must be from 0 to 2, got 9"),
+        ({"fake_label": np.array([0, -1, 1, 1], "int32")}, "labels must be from 0 to 2, got -1"),
+        ({"instance": batch["instance"][:, :-1]}, rf"instance must be \[batch, {shape[1]}\], got \[batch, "),
+        ({"label": None}, "batches must hold images, instance, label, fake_instance, fake_label, got"),
+    ):
+        wrong = {name: value for name, value in {**batch, **change}.items() if value is not None}
+        with pytest.raises(UsageError, match=message):
+            model.fit(wrong, verbose=0, batch_size=4)
+
+
+def test_a_model_learns_from_one_extractor():
+    class Data(keras.utils.PyDataset):
+        store = FeatureStore(np.eye(6), extractor="other 99")
+
+        def __len__(self):
+            return 1
+
+    model = InstanceConditionedGAN.tiny()
+    model.compile()
+    with pytest.raises(UsageError, match=r"extractor tiny \(0123\), got other \(99\)"):
+        model.fit(Data(), verbose=0)
+
+
 def test_bad_instances_are_refused(model, with_classes):
     with pytest.raises(UsageError, match=r"features \[m, 6\], uint8 images or picture files"):
         model.sample(2, instances=np.ones((2, 5)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kgan import catalog
+from kgan.cli import main
 from kgan.run import build, train
 
 NAMES = catalog.names()
@@ -41,6 +42,37 @@ def test_recipe_trains(name, tmp_path, monkeypatch):
     assert all(np.isfinite(float(cell)) for cell in history[1].split(","))
     if hasattr(model, "sample"):  # not a classifier
         assert model.sample(2, seed=0).shape == (2, *model.image_shape)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("game", ["class instance", "clusters", "unconditional"])
+def test_the_other_games_of_the_sprites(game, tmp_path):
+    recipe = catalog.load("icgan_sprites")
+    settings = recipe.configure({**recipe.module.SMOKE, "game": game, "clusters": 3})
+    train(recipe, settings, tmp_path / "run", "any")
+    assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sgan_mnist_100", "per_class=99999"], "per_class"),
+        (["icgan_sprites", "neighbors=9999"], "k must be"),
+        (["icgan_sprites", "game=clusters", "clusters=100"], "n must be from 1 to 8"),
+        (["cgan_fashion_mnist", "classifier=typo.onnx"], "typo.onnx"),
+    ],
+)
+def test_wrong_settings_are_one_line(words, message, tmp_path, capsys):
+    smoke = catalog.load(words[0]).module.SMOKE
+    own = {word.partition("=")[0] for word in words[1:]}
+    rest = {name: "none" if value is None else value for name, value in smoke.items() if name not in own}
+    given = [f"{name}={value}" for name, value in rest.items()]
+    assert main(["run", *words, *given, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[-1].startswith("kgan: error: ")
+    assert message in error[-1]
+    assert not any("Traceback" in line for line in error)
 
 
 @pytest.mark.once
