@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -51,9 +52,10 @@ class InferenceReport(keras.callbacks.Callback):
         made, inputs = drawn_samples(generator, 16, seed=2)
         inputs.pop(latent_input(generator).name)
         real = self.images[:16]
-        conditions = {name: value[: len(real)] for name, value in given.items()}
+        conditions: dict[str, Any] = {name: value[: len(real)] for name, value in given.items()}
         pairs = []
-        for images, own in ((to_uint8(made), inputs), (real, conditions)):
+        shown: list[tuple[Any, dict[str, Any]]] = [(to_uint8(made), inputs), (real, conditions)]
+        for images, own in shown:
             back = reconstruct(generator, encoder, images, **own)
             pairs.append(np.stack([images, back], axis=1).reshape(-1, *images.shape[1:]))
         save_sheet(self.folder / "inference.png", np.concatenate(pairs), columns=8)
