@@ -1,7 +1,6 @@
 """Perceptual path length: how much an image changes along a short step in the latent space."""
 
 import numpy as np
-from PIL import Image
 
 from kgan import latents
 from kgan.errors import DataError, UsageError
@@ -151,6 +150,8 @@ def extractor_distance(extractor):
 
 def _resized(one, width, height):
     """One channel in floats, by the filter of `Extractor`."""
+    from PIL import Image  # late: scores of ready features need numpy alone
+
     return np.asarray(Image.fromarray(one).resize((width, height), Image.Resampling.BILINEAR))
 
 
