@@ -7,6 +7,7 @@ import pytest
 
 from kgan import catalog
 from kgan.cli import main
+from kgan.errors import UsageError
 from kgan.run import build, train
 
 NAMES = catalog.names()
@@ -73,6 +74,22 @@ def test_wrong_settings_are_one_line(words, message, tmp_path, capsys):
     assert error[-1].startswith("kgan: error: ")
     assert message in error[-1]
     assert not any("Traceback" in line for line in error)
+
+
+@pytest.mark.once
+@pytest.mark.shared_data
+def test_tags_of_real_emoji(shared, tmp_path):
+    recipe = catalog.load("cgan_tags_emoji")
+    data = {"data": str(shared / "data/emoji_google"), "train_split": "train[:64]", "test_split": "test[:8]"}
+    with pytest.raises(UsageError, match=r"data=FOLDER needs extractor=FILE.onnx and words=FILE.npz"):
+        recipe.module.data(recipe.configure(data))
+    networks = {
+        "extractor": str(shared / "models/efficientnet_lite0.onnx"),
+        "words": str(shared / "data/glove_50d.npz"),
+    }
+    settings = recipe.configure({**recipe.module.SMOKE, **data, **networks, "batch_size": 16})
+    train(recipe, settings, tmp_path / "run", "any")
+    assert (tmp_path / "run" / "tags.csv").read_text().startswith("image,true,predicted")
 
 
 @pytest.mark.once
