@@ -60,6 +60,7 @@ def masked():
     return ConditionalGAN(generator, discriminator, masks=["half", "pixels"], update_mode="simultaneous")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("build", [vectors, masked])
 def test_contract_of_the_other_conditions(build, check):

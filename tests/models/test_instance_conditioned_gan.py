@@ -36,6 +36,7 @@ def parameters(network):
     return sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "check",
     [

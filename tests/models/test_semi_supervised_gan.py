@@ -140,6 +140,7 @@ def plain(outputs=3, objective=None, average=None, coupled=False, **more):
     return model
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "builder",
     [

@@ -251,6 +251,7 @@ def with_bank(**told):
 
 
 # The rest of the contract does not depend on what a label is.
+@pytest.mark.once
 @pytest.mark.parametrize("check", ["config", "saving", "sampling", "conditions"])
 def test_contract_of_label_vectors(check):
     getattr(contract, check)(lambda: with_bank(schema=[["attributes", 2], ["classes", 3]]))
