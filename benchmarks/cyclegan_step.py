@@ -59,7 +59,7 @@ def parse():
 
 def kgan_model(case):
     from kgan.models import CycleGAN
-    from kgan.models.cyclegan import networks
+    from kgan.models.cyclegan_networks import networks
 
     made = networks(image_size=case.side, width=case.width, stages=case.stages, blocks=case.blocks)
     model = CycleGAN(**made)

@@ -73,7 +73,7 @@ def exported(case, folder):
     from benchmarks.native.cyclegan_torch import copy_weights, make_generator
     from kgan.export import export
     from kgan.models import CycleGAN
-    from kgan.models.cyclegan import networks
+    from kgan.models.cyclegan_networks import networks
 
     made = networks(image_size=case.side, width=case.width, stages=case.stages, blocks=case.blocks)
     model = CycleGAN(**made)

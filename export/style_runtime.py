@@ -81,15 +81,7 @@ class StyleGenerator(Generator):
             UsageError: an argument breaks its rule.
         """
         check_counts(n=n)
-        if mode not in styles.NOISE:
-            raise UsageError(f"noise must be one of {', '.join(styles.NOISE)}, got {mode!r}")
-        specs = self._noise_inputs()
-        if mode == "random":
-            values = latents.draw(specs, n, seed)
-        elif mode == "fixed":
-            values = {name: np.repeat(value[None], n, axis=0) for name, value in self._fixed.items()}
-        else:
-            values = {spec.name: np.zeros((n, *spec.shape), "float32") for spec in specs}
+        values = styles.noise_values(self._noise_inputs(), self._fixed, n, mode, seed)
         return styles.masked(values, layers, self.num_layers)
 
     # -- images

@@ -123,11 +123,32 @@ def _class_numbers(spec, value, names):
     return [class_number(item, spec.num_classes, names) for item in value]
 
 
+def check_rows(name, value, shape):
+    """Compares the shape of a batch's rows with what a network takes; it works on tensors of any backend.
+
+    Args:
+        name: what they are, for the message.
+        value: array or tensor `[batch, *shape]`.
+        shape: tuple of ints.
+
+    Raises:
+        UsageError: the rows have another shape.
+
+    Example:
+
+    >>> check_rows("features", np.zeros((2, 4)), (4,))
+    """
+    found = tuple(value.shape[1:])
+    if found != tuple(shape):
+        wanted, got = (", ".join(map(str, ("batch", *s))) for s in (shape, found))
+        raise UsageError(f"{name} must be [{wanted}], got [{got}]")
+
+
 def labels_of(data, y=None):
     """The class numbers in what `fit` was given, as far as they can be told without reading its batches.
 
     Args:
-        data: arrays, a tuple of them, or a data set with `labels`, or with `images` that have some.
+        data: arrays, a tuple or dict of them, or a data set with `labels`.
         y: the second argument of `fit`.
 
     Returns:
@@ -138,12 +159,14 @@ def labels_of(data, y=None):
     >>> labels_of((np.zeros((2, 4)), {"label": np.array([0, 1])}))
     [array([0, 1])]
     """
-    given = [y, getattr(data, "labels", None)]
-    if isinstance(data, tuple):
-        given += data[1:2]
-    if given[1] is True:  # batches that carry the labels of their images
-        given[1] = getattr(getattr(data, "images", None), "labels", None)
-    flat = [part for one in given for part in (one.values() if isinstance(one, dict) else [one])]
+    given = [y, data[1:2] if isinstance(data, tuple) else data, getattr(data, "labels", None)]
+    flat = [part for one in given for part in _leaves(one)]
     return [
         part for part in flat if isinstance(part, np.ndarray) and part.ndim == 1 and part.dtype.kind in "iu"
     ]
+
+
+def _leaves(values):
+    if isinstance(values, tuple | list):
+        return [leaf for value in values for leaf in _leaves(value)]
+    return list(values.values()) if isinstance(values, dict) else [values]

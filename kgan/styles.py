@@ -88,6 +88,36 @@ def noise_range(layers, count):
     return words[layers]
 
 
+def noise_values(specs, fixed, n, mode="random", seed=None):
+    """Noise images of each layer.
+
+    Args:
+        specs: sequence of `kgan.types.Input`, the noise inputs.
+        fixed: dict of their names to the generator's own images `[side, side, 1]`.
+        n: how many samples, at least 1.
+        mode: one of `NOISE`: drawn, the generator's own for all samples, or zeros.
+        seed: int of at least 0, or `None` for fresh entropy.
+
+    Returns:
+        dict of name to float32 `[n, side, side, 1]`.
+
+    Raises:
+        UsageError: another mode.
+
+    Example:
+        >>> from kgan.types import Input
+        >>> noise_values([Input("noise_0", (4, 4, 1))], {}, 2, "none")["noise_0"].shape
+        (2, 4, 4, 1)
+    """
+    if mode not in NOISE:
+        raise UsageError(f"noise must be one of {', '.join(NOISE)}, got {mode!r}")
+    if mode == "random":
+        return latents.draw(specs, n, seed)
+    if mode == "fixed":
+        return {spec.name: np.repeat(fixed[spec.name][None], n, axis=0) for spec in specs}
+    return {spec.name: np.zeros((n, *spec.shape), "float32") for spec in specs}
+
+
 def masked(noise, layers, count):
     """Noise with zeros in all but some layers.
 

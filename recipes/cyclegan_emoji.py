@@ -22,7 +22,8 @@ from kgan.data.sources import open_source
 from kgan.engine.schedules import LinearDecay
 from kgan.errors import UsageError
 from kgan.metrics import open_network
-from kgan.models.cyclegan import networks, optimizers
+from kgan.models.cyclegan import optimizers
+from kgan.models.cyclegan_networks import networks
 from kgan.recipes import FASHION_MNIST_MINI
 
 DATA = {

@@ -14,7 +14,8 @@ import numpy as np
 
 import kgan
 from kgan.engine.schedules import LinearDecay
-from kgan.models.cyclegan import networks, optimizers, resnet_generator, unet_generator
+from kgan.models.cyclegan import optimizers
+from kgan.models.cyclegan_networks import networks, resnet_generator, unet_generator
 from kgan.recipes import FASHION_MNIST_MINI
 
 

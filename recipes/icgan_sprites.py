@@ -19,7 +19,7 @@ import kgan
 from kgan.data.instance_selection import cluster
 from kgan.metrics import open_network
 from kgan.metrics.features import NETWORKS
-from kgan.models.instance_conditioned_gan import small_discriminator, small_generator
+from kgan.models.instance_conditioned_networks import small_discriminator, small_generator
 from kgan.recipes import FASHION_MNIST_MINI
 
 

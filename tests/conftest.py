@@ -29,6 +29,14 @@ SHARED = pathlib.Path(__file__).parents[2] / "shared"
 ABSENT = "../shared is absent"
 
 
+def pytest_sessionstart():
+    """Lets torch give each of its warnings every time, not to the first test alone that causes it."""
+    if os.environ["KERAS_BACKEND"] == "torch":
+        import torch
+
+        torch.set_warn_always(True)
+
+
 def pytest_collection_modifyitems(config, items):
     """Leaves out the slow tests unless asked for, and `once` tests in the second and third run."""
     left_out = set()

@@ -41,11 +41,12 @@ class ClassConsistency(keras.callbacks.Callback):
         self.classifier, self.per_class = classifier, per_class
         self.every_epochs, self.seed = every_epochs, seed
         self.result = None
+        self._network = None
 
     def on_train_begin(self, logs=None):
         spec = self._label(self.model)
         blank = np.zeros((1, *self.model.image_shape), "uint8")
-        self._check_count(open_network(self.classifier)(blank)["logits"], spec)
+        self._check_count(self._logits(blank), spec)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every_epochs and epoch + 1 != self.params.get("epochs"):
@@ -59,9 +60,14 @@ class ClassConsistency(keras.callbacks.Callback):
         spec = self._label(model)
         labels = np.repeat(np.arange(spec.num_classes), self.per_class)
         images = model.sample(len(labels), seed=self.seed, **{spec.name: labels})
-        logits = open_network(self.classifier)(images)["logits"]
+        logits = self._logits(images)
         self._check_count(logits, spec)
         return class_consistency(logits, labels)
+
+    def _logits(self, images):
+        if self._network is None:
+            self._network = open_network(self.classifier)
+        return self._network(images)["logits"]
 
     @staticmethod
     def _label(model):

@@ -28,6 +28,7 @@ class NeighborBatches(EpochBatches):
 
     Attributes:
         image_shape, num_examples, class_names: those of `images`.
+        labels: int array, the classes of the images, or `None` where batches carry none.
         fingerprint: hash of the images, the features and all settings.
 
     Raises:
@@ -62,7 +63,7 @@ class NeighborBatches(EpochBatches):
         if seed < 0:
             raise UsageError(f"seed must be at least 0, got {seed}")
         self.images, self.store, self.k, self.seed = images, store, int(k), int(seed)
-        self.labels, self.mirror = bool(labels), bool(mirror)
+        self.labels, self.mirror = images.labels if labels else None, bool(mirror)
         self.augment_features, self.class_balance = bool(augment_features), bool(class_balance)
         self.neighbors, _ = store.neighbors(k)
         self.batch_size, self.image_shape = images.batch_size, images.image_shape
@@ -70,7 +71,7 @@ class NeighborBatches(EpochBatches):
         self._classes = _rows_by_class(images.labels) if class_balance else None
         self._order = (None, None)
         state = hashlib.sha256(images.fingerprint.encode())
-        settings = (store.extractor, self.k, self.labels, self.mirror, augment_features, class_balance, seed)
+        settings = (store.extractor, self.k, bool(labels), self.mirror, augment_features, class_balance, seed)
         state.update(repr(settings).encode() + store.features.tobytes())
         self.fingerprint = state.hexdigest()
 
@@ -89,8 +90,8 @@ class NeighborBatches(EpochBatches):
             "instance": self._features(instance, rng),
             "fake_instance": self._features(fake_instance, rng),
         }
-        if self.labels:
-            batch |= {"label": self.images.labels[real], "fake_label": self.images.labels[fake_real]}
+        if self.labels is not None:
+            batch |= {"label": self.labels[real], "fake_label": self.labels[fake_real]}
         return batch
 
     def _pairs(self, part, rng):

@@ -232,6 +232,11 @@ class GrowingModel(AdversarialModel):
         alpha = ops.cast(self.generator.fade.alpha, images.dtype)
         return blend(images, _doubled(shrink(images, 2)), alpha)
 
+    def mirrored(self, images):
+        """Images of which each is flipped left to right with probability 1/2."""
+        flip = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), seed=self.seed_generator) < 0.5
+        return ops.where(flip, ops.flip(images, axis=2), images)
+
     # -- training
 
     def fit(
@@ -355,6 +360,27 @@ class GrowingModel(AdversarialModel):
 
     def get_config(self):
         return {**super().get_config(), "schedule": keras.saving.serialize_keras_object(self.schedule)}
+
+
+def check_game(schedule, discriminator, discriminator_steps, gradient_pixels):
+    """Checks what the games of growing networks have in common.
+
+    Args:
+        schedule: the `GrowthSchedule`.
+        discriminator: network with the `group_size` of its minibatch statistics, or `None` there.
+        discriminator_steps: updates of the discriminator per update of the generator.
+        gradient_pixels: by which pixels penalties take gradients.
+
+    Raises:
+        UsageError: steps below 1, another word than "full" or "native", or a batch of the schedule that is
+            no multiple of the group.
+    """
+    if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
+        raise UsageError(f"discriminator_steps must be an integer >= 1, got {discriminator_steps}")
+    if gradient_pixels not in ("full", "native"):
+        raise UsageError(f'gradient_pixels must be "full" or "native", got {gradient_pixels!r}')
+    for phase in schedule.phases if discriminator.group_size else ():
+        layers.MinibatchStdDev(discriminator.group_size).check_batch(phase.batch_size)
 
 
 def shrink(images, factor):

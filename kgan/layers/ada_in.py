@@ -27,7 +27,8 @@ class AdaIN(keras.layers.Layer):
 
     Example:
         >>> maps, w = ops.reshape(ops.arange(4.0), (1, 2, 2, 1)), ops.zeros((1, 2, 8))
-        >>> [round(float(n), 3) for n in ops.ravel(AdaIN(row=1)([maps, w]))]
+        >>> made = ops.convert_to_numpy(AdaIN(row=1)([maps, w]))
+        >>> [round(float(number), 3) for number in made.ravel()]
         [-1.342, -0.447, 0.447, 1.342]
     """
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from kgan import _backend, latents, layers, losses
+from kgan.conditions import check_rows
 from kgan.engine.model import Preset
 from kgan.engine.schedules import ExponentialDecayFloor, LinearMomentumSGD
 from kgan.errors import UsageError
@@ -300,7 +301,9 @@ class ConditionalGAN(GAN):
         if set(y) != {spec.name for spec in self.conditions}:
             names = ", ".join(spec.name for spec in self.conditions)
             raise UsageError(f"batches must hold {names}, got {', '.join(sorted(y))}")
-        return real, {spec.name: _fitting(spec, y[spec.name]) for spec in self.conditions}
+        for spec in self.conditions:
+            check_rows(spec.name, y[spec.name], spec.shape)
+        return real, {spec.name: ops.cast(y[spec.name], spec.dtype) for spec in self.conditions}
 
     def fake_conditions(self, y):
         """The conditions of fakes, for the conditions y of as many reals."""
@@ -437,15 +440,6 @@ class ConditionalGAN(GAN):
         x = layers.Projection(num_classes=3, spectral=True, seed=2)([L.Flatten()(x), label])
         discriminator = keras.Model({"images": images, "label": label}, x, name="discriminator")
         return cls(generator, discriminator, num_classes=3, wrong_pairs=0.5, prior="uniform01", seed=4)
-
-
-def _fitting(spec, value):
-    """A condition of a batch in its dtype, or an error where its shape is another."""
-    found = tuple(value.shape[1:])
-    if found != spec.shape:
-        wanted, got = (", ".join(map(str, ("batch", *shape))) for shape in (spec.shape, found))
-        raise UsageError(f"{spec.name} must be [{wanted}], got [{got}]")
-    return ops.cast(value, spec.dtype)
 
 
 def _conditions(generator, discriminator, num_classes):

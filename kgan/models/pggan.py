@@ -8,7 +8,7 @@ from keras import ops
 
 from kgan import _backend, layers, losses
 from kgan.engine.average import MovingAverage
-from kgan.engine.growing import GrowingModel, GrowingNetwork
+from kgan.engine.growing import GrowingModel, GrowingNetwork, check_game
 from kgan.engine.growth_schedule import GrowthSchedule
 from kgan.engine.model import Preset
 from kgan.errors import UsageError
@@ -407,17 +407,12 @@ class PGGAN(GrowingModel):
         **kwargs,
     ):
         super().__init__(schedule=schedule, **kwargs)
-        if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
-            raise UsageError(f"discriminator_steps must be an integer >= 1, got {discriminator_steps}")
-        if gradient_pixels not in ("full", "native"):
-            raise UsageError(f'gradient_pixels must be "full" or "native", got {gradient_pixels!r}')
+        check_game(schedule, discriminator, discriminator_steps, gradient_pixels)
         if discriminator.num_classes is not None:
             raise UsageError(f"PGGAN has no classes, got a discriminator of {discriminator.num_classes}")
         if generator.channels != discriminator.channels:
             made, judged = generator.channels, discriminator.channels
             raise UsageError(f"the generator makes {made} channels, but the discriminator takes {judged}")
-        for phase in schedule.phases if discriminator.group_size else ():
-            layers.MinibatchStdDev(discriminator.group_size).check_batch(phase.batch_size)
         self.generator, self.discriminator = generator, discriminator
         self.discriminator_steps, self.gradient_pixels = discriminator_steps, gradient_pixels
         self.mirror = mirror
@@ -432,7 +427,7 @@ class PGGAN(GrowingModel):
     def adversarial_step(self, batch):
         real = batch[0] if isinstance(batch, tuple | list) else batch
         count = ops.shape(real)[0]
-        real = self.reals(self._mirrored(real) if self.mirror else real)
+        real = self.reals(self.mirrored(real) if self.mirror else real)
         for _ in range(self.discriminator_steps):
             with _backend.no_grad():
                 fake = ops.stop_gradient(self.fakes(count))
@@ -441,10 +436,6 @@ class PGGAN(GrowingModel):
         if self.average is not None:
             with _backend.no_grad():
                 self.average.update(count)
-
-    def _mirrored(self, images):
-        flip = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), seed=self.seed_generator) < 0.5
-        return ops.where(flip, ops.flip(images, axis=2), images)
 
     def fakes(self, count):
         """Generated images of the present phase."""

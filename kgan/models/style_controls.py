@@ -8,7 +8,7 @@ from keras import ops
 from kgan import _backend, conditions, latents, styles
 from kgan.engine.growing import GrowingModel
 from kgan.errors import UsageError
-from kgan.styles import NOISE, check_psi
+from kgan.styles import check_psi
 from kgan.types import to_uint8
 
 
@@ -51,20 +51,12 @@ class StyleControls(GrowingModel):
         Raises:
             UsageError: an argument breaks its rule.
         """
-        if mode not in NOISE:
-            raise UsageError(f"noise must be one of {', '.join(NOISE)}, got {mode!r}")
         specs = [spec for spec in self.sampling_inputs() if spec.name.startswith("noise_")]
-        if mode == "random":
-            values = latents.draw(specs, n, seed)
-        elif mode == "fixed":
-            buffers = self.style_generator().fixed_noise
-            values = {
-                spec.name: np.repeat(np.array(ops.convert_to_numpy(buffer.value), "float32")[None], n, axis=0)
-                for spec, buffer in zip(specs, buffers)
-            }
-        else:
-            values = {spec.name: np.zeros((n, *spec.shape), "float32") for spec in specs}
-        return self.masked(values, layers)
+        fixed = {
+            spec.name: np.array(ops.convert_to_numpy(buffer.value), "float32")
+            for spec, buffer in zip(specs, self.style_generator().fixed_noise)
+        }
+        return self.masked(styles.noise_values(specs, fixed, n, mode, seed), layers)
 
     def masked(self, noise, layers):
         """Noise with zeros in all but some layers, which are said as in `noise`."""

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, layers, losses
+from kgan import _backend, losses
 from kgan.engine.average import MovingAverage
+from kgan.engine.growing import check_game
 from kgan.engine.growth_schedule import GrowthSchedule
 from kgan.engine.model import Preset
 from kgan.errors import UsageError
@@ -175,18 +176,13 @@ class StyleGAN(StyleEdits):
         **kwargs,
     ):
         super().__init__(schedule=schedule, **kwargs)
-        if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
-            raise UsageError(f"discriminator_steps must be an integer >= 1, got {discriminator_steps}")
-        if gradient_pixels not in ("full", "native"):
-            raise UsageError(f'gradient_pixels must be "full" or "native", got {gradient_pixels!r}')
+        check_game(schedule, discriminator, discriminator_steps, gradient_pixels)
         if not 0.0 <= style_mixing <= 1.0:
             raise UsageError(f"style_mixing must lie in [0, 1], got {style_mixing}")
         for what in ("channels", "num_classes"):
             made, judged = getattr(generator, what), getattr(discriminator, what)
             if made != judged:
                 raise UsageError(f"both networks must have the same {what}, got {made} and {judged}")
-        for phase in schedule.phases if discriminator.group_size else ():
-            layers.MinibatchStdDev(discriminator.group_size).check_batch(phase.batch_size)
         self.generator, self.discriminator = generator, discriminator
         self.style_mixing, self.mirror = float(style_mixing), mirror
         self.discriminator_steps, self.gradient_pixels = discriminator_steps, gradient_pixels
@@ -204,7 +200,7 @@ class StyleGAN(StyleEdits):
         real, label = batch if isinstance(batch, tuple | list) else (batch, None)
         label = None if self.generator.num_classes is None else label
         count = ops.shape(real)[0]
-        real = self.reals(self._mirrored(real) if self.mirror else real)
+        real = self.reals(self.mirrored(real) if self.mirror else real)
         for _ in range(self.discriminator_steps):
             with _backend.no_grad():
                 fake = ops.stop_gradient(self.fakes(count, label))
@@ -213,10 +209,6 @@ class StyleGAN(StyleEdits):
         if self.average is not None:
             with _backend.no_grad():
                 self.average.update(count)
-
-    def _mirrored(self, images):
-        flip = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), seed=self.seed_generator) < 0.5
-        return ops.where(flip, ops.flip(images, axis=2), images)
 
     def training_styles(self, count, label=None):
         """Styles of a batch of the present phase, `[count, layers, d]`, of one z or mixed of two.

@@ -10,7 +10,7 @@ from keras import ops
 
 from kgan import _backend, layers
 from kgan._backend.graph import ends
-from kgan.models import cyclegan, stargan
+from kgan.models import cyclegan_networks, stargan
 
 L = keras.layers
 
@@ -18,20 +18,20 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "torch", reason="only
 
 
 def residual():
-    return cyclegan.resnet_generator((12, 16), width=3, blocks=2, affine=True)
+    return cyclegan_networks.resnet_generator((12, 16), width=3, blocks=2, affine=True)
 
 
 def large():
     # Maps of more than 2**12 numbers are normalised image by image.
-    return cyclegan.resnet_generator(24, width=8, blocks=0, affine=True)
+    return cyclegan_networks.resnet_generator(24, width=8, blocks=0, affine=True)
 
 
 def unet():
-    return cyclegan.unet_generator(16, width=2)
+    return cyclegan_networks.unet_generator(16, width=2)
 
 
 def patches():
-    return cyclegan.patch_discriminator(24, width=3, stages=1, affine=True)
+    return cyclegan_networks.patch_discriminator(24, width=3, stages=1, affine=True)
 
 
 def conditioned():

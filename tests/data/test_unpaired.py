@@ -8,7 +8,7 @@ import pytest
 from kgan.data import UnpairedImages, load_unpaired
 from kgan.errors import DataError, UsageError
 from kgan.models import CycleGAN
-from kgan.models.cyclegan import networks
+from kgan.models.cyclegan_networks import networks
 from kgan.run import Rest
 
 

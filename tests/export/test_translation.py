@@ -16,7 +16,7 @@ from kgan.errors import BundleError, UsageError
 from kgan.export import export, verify
 from kgan.export.runtime import Generator, Translator
 from kgan.models import GAN, CycleGAN
-from kgan.models.cyclegan import networks, unet_generator
+from kgan.models.cyclegan_networks import networks, unet_generator
 from kgan.types import Sides, to_uint8
 
 

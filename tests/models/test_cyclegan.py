@@ -10,10 +10,9 @@ from kgan.callbacks import TranslationReport
 from kgan.data import scene_pairs
 from kgan.engine.schedules import LinearDecay
 from kgan.errors import UsageError
-from kgan.models.cyclegan import (
-    CycleGAN,
+from kgan.models.cyclegan import CycleGAN, optimizers
+from kgan.models.cyclegan_networks import (
     networks,
-    optimizers,
     patch_discriminator,
     receptive_field,
     resnet_generator,

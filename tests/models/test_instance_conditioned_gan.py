@@ -15,7 +15,7 @@ from kgan.layers import SelfAttention2D
 from kgan.metrics.features import NETWORKS, ONNXFeatures
 from kgan.models import InstanceConditionedGAN
 from kgan.models.biggan_networks import biggan_discriminator, biggan_generator
-from kgan.models.instance_conditioned_gan import small_discriminator, small_generator
+from kgan.models.instance_conditioned_networks import small_discriminator, small_generator
 from kgan.recipes import FASHION_MNIST_MINI
 
 BACKEND = keras.backend.backend()

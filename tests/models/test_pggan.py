@@ -171,7 +171,7 @@ def test_least_squares_variant_trains():
 def test_mirrored_images_are_whole_rows_reversed():
     model = PGGAN.tiny()
     images = np.arange(32 * 64, dtype="float32").reshape(32, 8, 8, 1)
-    found = ops.convert_to_numpy(model._mirrored(ops.convert_to_tensor(images)))
+    found = ops.convert_to_numpy(model.mirrored(ops.convert_to_tensor(images)))
     flipped = [bool(np.array_equal(a, b[:, ::-1])) for a, b in zip(found, images)]
     same = [bool(np.array_equal(a, b)) for a, b in zip(found, images)]
     assert [a != b for a, b in zip(flipped, same)] == [True] * 32
