@@ -314,6 +314,29 @@ def _truncation(
     return []
 
 
+def _attribute_edit(
+    path,
+    source,
+    *,
+    attribute: str = "light",
+    n: int = 4,
+    samples: int = 1000,
+    seed: int = 0,
+    label: int | None = None,
+):
+    from kgan.figures import draw_attribute_edit
+
+    drawn = draw_attribute_edit(
+        path, source, attribute=attribute, n=n, samples=samples, seed=seed, label=label
+    )
+    return [
+        f"{space.upper()}: a plane parts {100 * direction.accuracy:.0f} % of samples; 2 deviations across it "
+        f"change {attribute} by {drawn.effects[space].target:.2f} of its deviations, others by "
+        f"{drawn.effects[space].leak:.2f} of that"
+        for space, direction in drawn.directions.items()
+    ]
+
+
 def _multi_resolution(path, source, *, rows: int = 3, psi: float = 1.0, seed: int = 0):
     from kgan.figures import draw_multi_resolution
 
@@ -393,6 +416,12 @@ FIGURES = {
     "truncation": Entry(
         "Latents from all variety through the mean to their opposite.",
         _truncation,
+        needs_run=True,
+        pictured=False,
+    ),
+    "attribute_edit": Entry(
+        "Latents moved along the direction of an attribute, and what else moves with it.",
+        _attribute_edit,
         needs_run=True,
         pictured=False,
     ),

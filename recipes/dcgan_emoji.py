@@ -1,4 +1,4 @@
-"""DCGAN on emoji: 64x64 colour pictures, with the networks of the Torch version.
+"""DCGAN on emoji or sprites: small colour pictures, with the networks of the Torch version.
 
 Data: data=valhalla/emoji-dataset (hub id, the default, 2,749 pictures of several vendors), or data=FOLDER
 (a local data set or a folder of pictures, such as emoji_google: the npm package emoji-datasource-google
@@ -26,15 +26,16 @@ class Config:
     split: str = "train"  # a part: train[:1000]
     average: float | None = 0.999  # decay per step of the moving average that is sampled; none: no average
     sample_epochs: int = 5  # epochs between sheets of samples
+    image_size: int = 64  # power of two, in pixels
     width: int = 64  # channels of the discriminator's first layer
-    upscale: bool = False  # whether pictures smaller than 64x64 are enlarged, instead of refused
+    upscale: bool = False  # whether smaller pictures are enlarged, instead of refused
 
 
 def model(cfg):
     average = None if cfg.average is None else kgan.engine.MovingAverage(decay=cfg.average)
     networks = {
-        "generator": generator_4x4(64, 3, width=cfg.width),
-        "discriminator": discriminator_4x4(64, 3, width=cfg.width),
+        "generator": generator_4x4(cfg.image_size, 3, width=cfg.width),
+        "discriminator": discriminator_4x4(cfg.image_size, 3, width=cfg.width),
     }
     gan = kgan.models.DCGAN.from_preset("dcgan_64", **networks, average=average, seed=cfg.seed)
     gan.compile()
@@ -45,7 +46,7 @@ def data(cfg):
     return kgan.data.load_images(
         cfg.data,
         cfg.split,
-        image_size=64,
+        image_size=cfg.image_size,
         channels=3,
         batch_size=cfg.batch_size,
         seed=cfg.seed,

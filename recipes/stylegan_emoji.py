@@ -1,4 +1,4 @@
-"""StyleGAN on emoji: colour pictures that grow from 8x8 to 32x32, with styles, noise and truncation.
+"""StyleGAN on emoji: colour pictures that grow from 4x4 to 32x32, with styles, noise and truncation.
 
 Data: data=valhalla/emoji-dataset (hub id, the default, 2,749 pictures of several vendors), or data=FOLDER
 (a local data set or a folder of pictures, such as emoji_google: the npm package emoji-datasource-google
@@ -26,14 +26,14 @@ from kgan.recipes import FASHION_MNIST_MINI
 class Config:
     """Settings."""
 
-    epochs: int = 19  # the schedule has as many; more go on at the last side
+    epochs: int = 23  # the schedule has as many; more go on at the last side
     batch_size: int = 16
     seed: int = 0
     data: str = "valhalla/emoji-dataset"  # hub id or local folder
     split: str = "train"  # a part: train[:1000]
     image_size: int = 32  # side of the last images, a power of two
     upscale: bool = False  # whether smaller pictures are enlarged, instead of refused
-    start: int = 8  # side of the first images
+    start: int = 4  # side of the first images
     stable_images: int = 20_000  # images shown at each side once it is complete
     fade_images: int = 20_000  # images during which a side is blended in; 0: it jumps
     last_images: int = 110_000  # images shown at the last side once it is complete

@@ -1,4 +1,4 @@
-"""StyleGAN on game sprites: small colour pictures that grow from 8x8 to 32x32, maybe with their classes.
+"""StyleGAN on game sprites: small colour pictures that grow from 4x4 to 32x32, maybe with their classes.
 
 Data: data=FOLDER, the `sprites` of the Debian package crossfire-client-images as a `datasets` folder (4,515
 pictures of 32x32, GPL), or a hub id; label=label takes their 24 classes and "other" as conditions.
@@ -24,7 +24,7 @@ from kgan.recipes import FASHION_MNIST_MINI
 class Config:
     """Settings."""
 
-    epochs: int = 19  # the schedule has as many; more go on at the last side
+    epochs: int = 23  # the schedule has as many; more go on at the last side
     batch_size: int = 16
     seed: int = 0
     data: str = "sprites"  # local folder of the data set, or hub id
@@ -32,7 +32,7 @@ class Config:
     label: str | None = None  # column of the classes, if they shall be conditions
     image_size: int = 32  # side of the last images, a power of two
     upscale: bool = False  # whether smaller pictures are enlarged, instead of refused
-    start: int = 8  # side of the first images
+    start: int = 4  # side of the first images
     stable_images: int = 20_000  # images shown at each side once it is complete
     fade_images: int = 20_000  # images during which a side is blended in; 0: it jumps
     last_images: int = 110_000  # images shown at the last side once it is complete

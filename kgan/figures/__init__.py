@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kgan.figures.attribute_edit import draw_attribute_edit
     from kgan.figures.compare_runs import draw_compare_runs
     from kgan.figures.decision_boundary import draw_decision_boundary
     from kgan.figures.disentanglement import draw_disentanglement
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kgan.figures.vector_arithmetic import draw_vector_arithmetic
 
 _FIGURES = {
+    "draw_attribute_edit": "attribute_edit",
     "draw_compare_runs": "compare_runs",
     "draw_decision_boundary": "decision_boundary",
     "draw_disentanglement": "disentanglement",
@@ -45,6 +47,7 @@ _FIGURES = {
 }
 
 __all__ = [
+    "draw_attribute_edit",
     "draw_compare_runs",
     "draw_decision_boundary",
     "draw_disentanglement",

@@ -366,6 +366,22 @@ class PGGAN(GrowingModel):
             learning_rate={4: 1e-3, 1024: 1.5e-3},
             total_images=12_000_000,
         ),
+        "pggan_v2_2gpus": _preset(
+            "CelebA-HQ 1024x1024, 600 + 600 kimg, the batches of two GPUs",
+            _published,
+            batches={4: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8},
+            batch_size=256,
+            learning_rate={4: 1e-3, 512: 1.5e-3, 1024: 2e-3},
+            total_images=12_000_000,
+        ),
+        "pggan_v2_4gpus": _preset(
+            "CelebA-HQ 1024x1024, 600 + 600 kimg, the batches of four GPUs",
+            _published,
+            batches={4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16},
+            batch_size=512,
+            learning_rate={4: 1e-3, 256: 1.5e-3, 512: 2e-3, 1024: 3e-3},
+            total_images=12_000_000,
+        ),
         "pggan_v2_8gpus": _preset(
             "CelebA-HQ 1024x1024, 600 + 600 kimg, the batches of eight GPUs",
             _published,

@@ -4,6 +4,7 @@ import pytest
 from kgan import gallery
 from kgan.errors import UsageError
 from kgan.figures import (
+    draw_attribute_edit,
     draw_disentanglement,
     draw_growth,
     draw_multi_resolution,
@@ -12,6 +13,7 @@ from kgan.figures import (
     draw_style_mixing,
     draw_truncation,
 )
+from kgan.figures.attribute_edit import ATTRIBUTES
 from kgan.figures.disentanglement import attributes, sliced_distance
 from kgan.figures.style_mixing import style_bands
 from kgan.models import GAN, StyleGAN
@@ -60,6 +62,34 @@ def test_truncation_and_sheet_and_growth(tiny, tmp_path):
     np.testing.assert_array_equal(shown, tiny.sample(11, seed=2, truncation_psi=0.5))
     grown = draw_growth(tmp_path / "growth.png", tiny, seed=2)
     np.testing.assert_array_equal(tiny.sample(1, seed=2)[0], grown.faded[0.5])
+
+
+def test_attribute_edits(tiny, tmp_path):
+    drawn = draw_attribute_edit(tmp_path / "light.png", tiny, n=16, strengths=(0.0, 2.0), samples=200)
+    w = tiny.map(tiny.latents_drawn(16, 0)[0])
+    np.testing.assert_array_equal(drawn.images[:, 0], tiny.images_of(w))
+    assert drawn.images[:, 1].mean() > drawn.images[:, 0].mean() + 5.0
+    assert drawn.effects["w"].target > 0.5
+    assert set(drawn.effects["w"].others) == {"contrast", "filled", "height"}
+    first = draw_attribute_edit(
+        tmp_path / "own.png", tiny, attribute=lambda images: images[:, 0, 0, 0] * 1.0, n=1, samples=50
+    )
+    assert set(first.effects["z"].others) == {"light", "contrast", "filled", "height"}
+    with pytest.raises(
+        UsageError, match="attribute must be one of light, contrast, filled, height, got 'age'"
+    ):
+        draw_attribute_edit(tmp_path / "age.png", tiny, attribute="age")
+
+
+def test_attributes_by_numbers():
+    image = np.full((1, 5, 4, 3), 255, np.uint8)
+    image[0, 0, 1:3] = [255, 0, 0]  # two red pixels at the upper edge
+    found = {name: float(judge(image)[0]) for name, judge in ATTRIBUTES.items()}
+    assert found["light"] == pytest.approx(255 * (1 - 2 * 2 / 60))
+    assert found["contrast"] == pytest.approx(255 * np.sqrt(4 / 60 * 56 / 60))
+    assert found["redness"] == pytest.approx(25.5)
+    assert found["filled"] == pytest.approx(0.1)
+    assert found["height"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["style_mixing", "noise_components", "noise_detail", "truncation"])
