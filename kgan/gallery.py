@@ -388,7 +388,6 @@ FIGURES = {
         "One latent at every side of a growing generator, and the fade into one of them.",
         _growth,
         needs_run=True,
-        pictured=False,
     ),
     "disentanglement": Entry(
         "A forbidden combination of attributes, seen through Z and through a trained W (trains 1 toy).",

@@ -160,9 +160,9 @@ def _figure(drawn, fade):
     for axes, player in zip(figure.subplots(1, 2), ("generator", "discriminator")):
         for name, color in (("fade", canvas.CRITIC), ("jump", canvas.FAR)):
             label = f"{name}: x {drawn.shocks[name][player]:.1f}"
-            axes.plot(drawn.images, drawn.norms[name][player], color=color, lw=2, label=label)
-        axes.axvspan(drawn.switch, drawn.switch + fade, color="#dddddd", alpha=0.6, lw=0)
-        axes.set(yscale="log", xlabel="images shown", title=f"old layers of the {player}")
+            axes.plot(drawn.images / 1000, drawn.norms[name][player], color=color, lw=2, label=label)
+        axes.axvspan(drawn.switch / 1000, (drawn.switch + fade) / 1000, color="#dddddd", alpha=0.6, lw=0)
+        axes.set(yscale="log", xlabel="thousands of images shown", title=f"old layers of the {player}")
         axes.legend(frameon=False)
         axes.grid(alpha=0.25)
         axes.margins(x=0)
