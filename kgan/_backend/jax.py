@@ -157,6 +157,14 @@ class TrainStep(_Model):
         else:
             super().__setattr__(name, value)
 
+    def _get_jax_state(self, *, purge_model_variables=False, **asked):
+        # Keras empties the variables before the first step of an epoch; where that step refuses its batch,
+        # `fit` puts back what it finds here, so that the model can be trained on better data.
+        state = super()._get_jax_state(purge_model_variables=purge_model_variables, **asked)
+        if purge_model_variables:
+            self._jax_state = dict(zip([name for name, wanted in asked.items() if wanted], state))
+        return state
+
     @staticmethod
     def loop_callbacks(callbacks):
         """A list of callbacks; on the other backends one is added to them."""

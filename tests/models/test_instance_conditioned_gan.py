@@ -247,6 +247,7 @@ def test_training_data_that_do_not_fit_are_refused():
         wrong = {name: value for name, value in {**batch, **change}.items() if value is not None}
         with pytest.raises(UsageError, match=message):
             model.fit(wrong, verbose=0, batch_size=4)
+    assert np.isfinite(model.fit(batch, verbose=0, batch_size=4).history["generator_loss"]).all()
 
 
 def test_a_model_learns_from_one_extractor():
