@@ -291,6 +291,15 @@ def _style_mixing(
     return [f"layers of the source, row by row: {spans}"]
 
 
+def _style_interpolation(
+    path, source, *, pairs: int = 2, steps: int = 8, psi: float = 0.7, seed: int = 0, label: int | None = None
+):
+    from kgan.figures import draw_style_interpolation
+
+    draw_style_interpolation(path, source, pairs=pairs, steps=steps, psi=psi, seed=seed, label=label)
+    return []
+
+
 def _noise_components(path, source, *, n: int = 4, seed: int = 0, label: int | None = None):
     from kgan.figures import draw_noise_components
 
@@ -397,6 +406,12 @@ FIGURES = {
     "style_mixing": Entry(
         "The styles of some layers from one latent, the others from another.",
         _style_mixing,
+        needs_run=True,
+        pictured=False,
+    ),
+    "style_interpolation": Entry(
+        "The way between two latents through Z and through W.",
+        _style_interpolation,
         needs_run=True,
         pictured=False,
     ),

@@ -100,6 +100,7 @@ class Source:
 GROWING = {
     "growth": {},
     "style_mixing": {"sources": 2},
+    "style_interpolation": {"pairs": 1, "steps": 3},
     "noise_components": {"n": 2},
     "noise_detail": {"n": 1, "draws": 4},
     "truncation": {"n": 2},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kgan.figures.noise_components import draw_noise_components
     from kgan.figures.noise_detail import draw_noise_detail
     from kgan.figures.saturation import draw_saturation
+    from kgan.figures.style_interpolation import draw_style_interpolation
     from kgan.figures.style_mixing import draw_style_mixing
     from kgan.figures.toy_game import draw_toy_game
     from kgan.figures.truncation import draw_truncation
@@ -40,6 +41,7 @@ _FIGURES = {
     "draw_noise_components": "noise_components",
     "draw_noise_detail": "noise_detail",
     "draw_saturation": "saturation",
+    "draw_style_interpolation": "style_interpolation",
     "draw_style_mixing": "style_mixing",
     "draw_toy_game": "toy_game",
     "draw_truncation": "truncation",
@@ -62,6 +64,7 @@ __all__ = [
     "draw_noise_components",
     "draw_noise_detail",
     "draw_saturation",
+    "draw_style_interpolation",
     "draw_style_mixing",
     "draw_toy_game",
     "draw_truncation",

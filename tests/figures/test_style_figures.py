@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kgan import gallery
+from kgan import gallery, latents
 from kgan.errors import UsageError
 from kgan.figures import (
     draw_attribute_edit,
@@ -10,6 +10,7 @@ from kgan.figures import (
     draw_multi_resolution,
     draw_noise_components,
     draw_noise_detail,
+    draw_style_interpolation,
     draw_style_mixing,
     draw_truncation,
 )
@@ -43,6 +44,16 @@ def test_style_mixing_grid(tiny, tmp_path):
     mixed[2:] = w[1, 2:]  # the last row takes the fine layers
     np.testing.assert_array_equal(drawn.mixed[3, 1], tiny.images_of(mixed[None])[0])
     assert (tmp_path / "mixing.png").stat().st_size > 1000
+
+
+def test_ways_through_z_and_w(tiny, tmp_path):
+    walks = draw_style_interpolation(tmp_path / "walk.png", tiny, pairs=1, steps=3, seed=2)
+    z, w = tiny.latents_drawn(2, 2)
+    for row in walks[0]:  # the same ends
+        np.testing.assert_array_equal(row[[0, 2]], tiny.images_of(w))
+    np.testing.assert_array_equal(walks[0, 1, 1], tiny.images_of(w.mean(axis=0, keepdims=True))[0])
+    middle = tiny.map(latents.slerp(z[:1], z[1:], 0.5))
+    np.testing.assert_array_equal(walks[0, 0, 1], tiny.images_of(middle)[0])
 
 
 def test_noise_figures(tiny, tmp_path):
