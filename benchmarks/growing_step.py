@@ -212,22 +212,22 @@ def measure_phases(name, case, images, options):
     model = MODELS[name](case, steps, options.rounds)
     found = []
     for number, phase in enumerate(model.schedule.phases):
-        timer = Epoch()
-
-        def epoch():
-            begin = clocks()
-            model.fit(images, epochs=1, verbose=0, callbacks=[timer.callback()])
-            return since(begin)
-
         begin = clocks()
         model.begin(number)
         begun = since(begin)
-        first = epoch()
-        later = [(epoch(), timer.spent) for _ in range(1 if phase.fading else options.rounds)]
-        whole, inner = ([statistics.median(t[clock] for t in column) for clock in (0, 1)] for column in zip(*later))
+        count = 1 if phase.fading else options.rounds
+        (first, _), *later = [timed_epoch(model, images) for _ in range(1 + count)]
+        whole, inner = ([statistics.median(t[c] for t in column) for c in (0, 1)] for column in zip(*later))
         starts = [b + f - w + t / steps for b, f, w, t in zip(begun, first, whole, inner)]
         found.append((phase, starts, [1e3 * t / (steps * case.batch) for t in inner]))
     return found
+
+
+def timed_epoch(model, images):
+    """(CPU, wall) seconds of a `fit` of one epoch, and of its loop alone."""
+    timer, begin = Epoch(), clocks()
+    model.fit(images, epochs=1, verbose=0, callbacks=[timer.callback()])
+    return since(begin), timer.spent
 
 
 def measure_ratio(case, images, options):

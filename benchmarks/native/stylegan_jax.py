@@ -96,7 +96,7 @@ def discriminator(params, x, dtype):
 
 
 def fakes(g, key, drawn, case, dtype):
-    """Images of fresh noise, in most batches by the styles of two z; or of given z and noise. And w's mean."""
+    """Images of fresh noise, in most batches by the styles of two z, or of given z and noise; w's mean."""
     layers, split = 2 * (case.side.bit_length() - 2), 2 * case.mapping
     if drawn is not None:
         z, noise = drawn

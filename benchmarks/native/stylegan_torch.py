@@ -1,4 +1,4 @@
-"""StyleGAN in plain PyTorch: functions in NCHW, `create_graph` for R1, `optim.Adam`, `lerp_` for the average."""
+"""StyleGAN in plain PyTorch: functions in NCHW, `create_graph` for R1, `optim.Adam`."""
 
 import contextlib
 import itertools
