@@ -67,6 +67,9 @@ def parse():
     parser.add_argument("--side", type=int, choices=sorted(CASES), default=32, help="8 is tiny: fixed cost")
     parser.add_argument("--models", nargs="*", choices=["pggan", "stylegan"], default=["pggan", "stylegan"])
     parser.add_argument("--no-native", action="store_true", help="leave out the native loop")
+    parser.add_argument(
+        "--check-side", type=int, choices=sorted(CASES), help="compare the losses of this case"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=float, default=1.0, help="factor on the steps of a round")
     parser.add_argument("--threads", type=int, default=1)
@@ -186,17 +189,18 @@ class Draws:
         ]
 
 
-def check_same(case, images, options, steps=3):
+def check_same(case, options, steps=3):
     """Both sides must compute the same losses and R1 from the same weights, images, z and noise."""
     import numpy as np
 
+    images = example_images(case, case.batch)
     model = stylegan(case, 1, steps, mixing=0.0)
     model.begin(len(model.schedule.phases) - 1)
     draws = Draws(case, list(model.generator.noise_shapes(case.side).values()))
     wanted = native_loop(model, case, images, options).losses(draws.native(), steps)
     for i, losses in enumerate(wanted):
         with mock.patch("kgan.models.stylegan.sample_prior", draws):
-            logs = model.fit(images[: case.batch], epochs=1, shuffle=False, verbose=0).history
+            logs = model.fit(images, epochs=1, shuffle=False, verbose=0).history
         found = [logs[name][0] for name in ("discriminator_loss", "generator_loss", "r1")]
         # The later losses feel the updates, where Adam divides small gradients by small roots.
         tolerance = 1e-4 if i == 0 else 2e-2
@@ -204,6 +208,13 @@ def check_same(case, images, options, steps=3):
 
 
 # -- measuring
+
+
+def example_images(case, count):
+    import numpy as np
+
+    shape = (count, case.side, case.side, 3)
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
 
 
 def measure_phases(name, case, images, options):
@@ -234,7 +245,7 @@ def measure_ratio(case, images, options):
     """Rounds of (CPU, wall) seconds of 1,000 images: native ones and kgan's, in the last phase."""
     steps = max(1, round(case.steps * options.steps))
     if options.precision == "float32":
-        check_same(case, images, options)
+        check_same(CASES[options.check_side or case.side], options)
     model = stylegan(case, steps, options.rounds)
     model.begin(len(model.schedule.phases) - 1)
     native = native_loop(model, case, images, options)
@@ -305,13 +316,11 @@ def main():
     options = parse()
     limit_threads(options.backend, options.threads, options.device)
     import keras
-    import numpy as np
 
     keras.config.set_dtype_policy(options.precision)
     case = CASES[options.side]
     steps = max(1, round(case.steps * options.steps))
-    shape = (steps * case.batch, case.side, case.side, 3)
-    images = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+    images = example_images(case, steps * case.batch)
     print(f"{options.backend}, {options.device}, {options.precision}, {options.threads} thread(s), {case}")
     if options.models:
         print_phases(case, images, options)
