@@ -107,6 +107,8 @@ def kgan_model(case):
 class Epoch:
     """Times the epoch inside `fit`: the training loop and its input, without what `fit` sets up once."""
 
+    begin = spent = (0.0, 0.0)
+
     def callback(self):
         import keras
 

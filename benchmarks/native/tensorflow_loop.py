@@ -77,28 +77,28 @@ class Discriminator(Network):
 
 
 class Adam:
-    def __init__(self, variables):
-        self.variables = variables
+    def __init__(self, variables, rate=2e-4, b1=0.5, b2=0.999):
+        self.variables, self.rate, self.betas = variables, rate, (b1, b2)
         self.m, self.v = ([tf.Variable(tf.zeros_like(w)) for w in variables] for _ in range(2))
-        self.powers = [tf.Variable(0.5), tf.Variable(0.999)]
+        self.powers = [tf.Variable(b1), tf.Variable(b2)]
 
     def apply(self, gradients):
-        b1, b2 = self.powers
+        (b1, b2), powers = self.betas, self.powers
         for w, m, v, g in zip(self.variables, self.m, self.v, gradients):
             tf.raw_ops.ResourceApplyAdam(
                 var=w.handle,
                 m=m.handle,
                 v=v.handle,
-                beta1_power=b1,
-                beta2_power=b2,
-                lr=2e-4,
-                beta1=0.5,
-                beta2=0.999,
+                beta1_power=powers[0],
+                beta2_power=powers[1],
+                lr=self.rate,
+                beta1=b1,
+                beta2=b2,
                 epsilon=1e-8,
                 grad=g,
             )
-        b1.assign(b1 * 0.5)
-        b2.assign(b2 * 0.999)
+        for power, beta in zip(powers, self.betas):
+            power.assign(power * beta)
 
 
 class Loop:

@@ -56,7 +56,7 @@ class Graph:
         known = dict(zip(map(id, network.inputs), given))
         for node in _nodes(network):
             sources = tuple(known[id(tensor)] for tensor in node.input_tensors)
-            if len(sources) == 1 and _has_one_way(node.operation):
+            if _has_one_way(node.operation, len(sources)):
                 results = self._trace(node.operation, sources)
             else:
                 results = self._new(node.outputs)
@@ -91,11 +91,13 @@ def is_plain_network(network):
     return network.built and (functional or (kind is keras.Sequential and hasattr(network, "inputs")))
 
 
-def _has_one_way(operation):
-    """Whether it is a nested network from one tensor to one."""
+def _has_one_way(operation, count):
+    """Whether it is a nested network from one tensor, or from a list, to one, and called on so many."""
     if not isinstance(operation, keras.Model):
         return False
-    return all(isinstance(end, keras.KerasTensor) for end in ends(operation))
+    given, made = ends(operation)
+    given = given if isinstance(given, list | tuple) else [given]
+    return len(given) == count and all(isinstance(end, keras.KerasTensor) for end in [*given, made])
 
 
 def ends(network):

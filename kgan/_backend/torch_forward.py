@@ -16,7 +16,8 @@ import keras
 import torch
 
 from kgan._backend.graph import ends, graph, layers_of
-from kgan._backend.torch_steps import DTYPES, needs_two_samples, steps_of
+from kgan._backend.torch_step import DTYPES
+from kgan._backend.torch_steps import needs_two_samples, steps_of
 
 _ENABLED = os.environ.get("KGAN_DIRECT_FORWARD", "1") != "0"
 _plans = weakref.WeakKeyDictionary()

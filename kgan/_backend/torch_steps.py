@@ -6,33 +6,14 @@ does, its random draws and its changes of statistics included.
 
 import functools
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 import torch
 import torch.nn.functional as F
 
+from kgan._backend import torch_growing_steps
 from kgan._backend.chain import normalizes_channels
-
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_LARGE = 2**12  # numbers in an image's maps, above which a loop over the images costs less than a copy
-
-
-class Step(NamedTuple):
-    """One layer as a function of a tensor.
-
-    Args:
-        run: the function.
-        maps: whether images enter and leave as NCHW; `None` where that makes no difference.
-        fresh: whether no derivative needs the output, so that an activation may overwrite it.
-        overwrite: `run`, written over its input.
-    """
-
-    run: Callable
-    maps: bool | None
-    fresh: bool = False
-    overwrite: Callable | None = None
+from kgan._backend.torch_step import DTYPES, Step, normalize, weight
 
 
 def steps_of(layer, shapes):
@@ -68,12 +49,6 @@ def _kind(layer):
     # Layers of kgan by registered name: this module is below those that define them.
     registered = keras.saving.get_registered_name(type(layer))
     return registered if registered.startswith("kgan>") else type(layer)
-
-
-def _weight(variable, layer):
-    """A function that gives the variable's tensor in the layer's dtype."""
-    tensor, dtype = variable.value, DTYPES[layer.compute_dtype]
-    return (lambda: tensor) if tensor.dtype is dtype else (lambda: tensor.to(dtype))
 
 
 # -- activations
@@ -140,9 +115,9 @@ def _reflection_pad(layer, shape):
 # -- linear layers
 
 
-def _dense(layer, shape):
-    kernel = _weight(layer.kernel, layer)
-    bias = None if layer.bias is None else _weight(layer.bias, layer)
+def _dense(layer, shape, scale=1.0, bias_scale=1.0):
+    kernel = weight(layer.kernel, layer, scale)
+    bias = None if layer.bias is None else weight(layer.bias, layer, bias_scale)
     if bias is None:
         step = Step(lambda x: torch.matmul(x, kernel()), False, fresh=True)
     elif len(shape) == 2:
@@ -152,11 +127,15 @@ def _dense(layer, shape):
     return _with_activation(layer, step)
 
 
+def _equalized_dense(layer, shape):
+    return _dense(layer, shape, layer.scale, layer.multiplier)
+
+
 def _maxout_dense(layer, shape):
     if len(shape) != 2:
         return None
-    kernel, units, pieces = _weight(layer.kernel, layer), layer.units, layer.pieces
-    bias = None if layer.bias is None else _weight(layer.bias, layer)
+    kernel, units, pieces = weight(layer.kernel, layer), layer.units, layer.pieces
+    bias = None if layer.bias is None else weight(layer.bias, layer)
 
     def run(x):
         y = x @ kernel() if bias is None else torch.addmm(bias(), x, kernel())
@@ -175,12 +154,16 @@ def channels_last_(variable):
     variable.value.data = kernel.permute(2, 3, 1, 0)
 
 
-def _kernel(layer):
+def _kernel(layer, scale=1.0):
     channels_last_(layer.kernel)
-    return _weight(layer.kernel, layer)
+    return weight(layer.kernel, layer, scale)
 
 
-def _conv(layer, shape):
+def _equalized_conv(layer, shape):
+    return _conv(layer, shape, layer.scale, layer.multiplier)
+
+
+def _conv(layer, shape, scale=1.0, bias_scale=1.0):
     explicit = getattr(layer, "explicit_padding", None)
     if explicit is not None:
         pads = [(explicit, explicit)] * 2
@@ -189,7 +172,8 @@ def _conv(layer, shape):
         pads = [_same(*span) for span in spans]
     else:
         pads = [(0, 0)] * 2
-    kernel, bias = _kernel(layer), _weight(layer.bias, layer) if layer.use_bias else _none
+    kernel = _kernel(layer, scale)
+    bias = weight(layer.bias, layer, bias_scale) if layer.use_bias else _none
     strides, dilation, groups = layer.strides, layer.dilation_rate, layer.groups
     # Of one image and one filter, torch 2.13 refuses the weight gradient in channels-last memory when it has
     # one thread: "slow_conv2d: grad_weight must be contiguous".
@@ -201,9 +185,9 @@ def _conv(layer, shape):
 
     def run(x):
         x = x if uneven is None else F.pad(x, uneven)
-        weight = kernel().permute(3, 2, 0, 1)
-        weight = weight.contiguous() if single else weight
-        return F.conv2d(x, weight, bias(), strides, padding, dilation, groups)
+        filters = kernel().permute(3, 2, 0, 1)
+        filters = filters.contiguous() if single else filters
+        return F.conv2d(x, filters, bias(), strides, padding, dilation, groups)
 
     return _with_activation(layer, Step(run, True, fresh=True))
 
@@ -229,12 +213,12 @@ def _conv_transpose(layer, shape):
         extra, cut = (0, 0), [(k - s) % 2 for k, s in zip(spans, layer.strides)]
     else:
         padding, extra, cut = (0, 0), (0, 0), (0, 0)
-    kernel, bias = _kernel(layer), _weight(layer.bias, layer) if layer.use_bias else _none
+    kernel, bias = _kernel(layer), weight(layer.bias, layer) if layer.use_bias else _none
     strides, dilation = layer.strides, layer.dilation_rate
 
     def run(x):
-        weight = kernel().permute(3, 2, 0, 1)
-        y = F.conv_transpose2d(x, weight, bias(), strides, padding, extra, 1, dilation)
+        filters = kernel().permute(3, 2, 0, 1)
+        y = F.conv_transpose2d(x, filters, bias(), strides, padding, extra, 1, dilation)
         return y[:, :, : y.shape[2] - cut[0], : y.shape[3] - cut[1]] if any(cut) else y
 
     return _with_activation(layer, Step(run, True, fresh=not any(cut)))
@@ -282,32 +266,13 @@ def _instance_norm(layer, shape):
     scale = layer.scale.value if layer.affine else None
     shift = layer.shift.value if layer.affine else None
     if layer.compute_dtype == "float32":
-        return [Step(lambda x: _normalize(x, scale, shift, layer.epsilon), True, fresh=True)]
+        return [Step(lambda x: normalize(x, scale, shift, layer.epsilon), True, fresh=True)]
 
     def run(x):
-        y = _normalize(x.float(), None, None, layer.epsilon).to(x.dtype)
+        y = normalize(x.float(), None, None, layer.epsilon).to(x.dtype)
         return y * scale.to(x.dtype)[:, None, None] + shift.to(x.dtype)[:, None, None] if layer.affine else y
 
     return [Step(run, True)]
-
-
-def _normalize(x, scale, shift, epsilon):
-    """Instance normalisation of NCHW maps over channels-last memory, which stay so.
-
-    Of one image it is batch normalisation, whose kernel reads that memory as it is. A batch of large maps is
-    taken image by image on a CPU; small ones are copied to be the channels of one image.
-    """
-
-    def one(image):
-        return F.batch_norm(image, None, None, scale, shift, True, 0.0, epsilon)
-
-    n = len(x)
-    if n == 1:
-        return one(x)
-    if x.device.type == "cpu" and x.numel() >= n * _LARGE:
-        return torch.cat([one(image) for image in x.split(1)])
-    y = F.instance_norm(x, None, None, scale, shift, True, 0.0, epsilon)
-    return y.contiguous(memory_format=torch.channels_last)
 
 
 # -- several tensors
@@ -346,6 +311,7 @@ _MERGES = {
     keras.layers.Add: _add,
     keras.layers.Concatenate: _concatenate,
     "kgan>ConcatCondition": _concat_condition,
+    **torch_growing_steps.MERGES,
 }
 _MAKERS = {
     keras.layers.Activation: _activation,
@@ -361,7 +327,10 @@ _MAKERS = {
     "kgan>Conv2D": _conv,
     "kgan>Conv2DTranspose": _conv_transpose,
     "kgan>Dropout": _dropout,
+    "kgan>EqualizedConv2D": _equalized_conv,
+    "kgan>EqualizedDense": _equalized_dense,
     "kgan>MaxoutDense": _maxout_dense,
     "kgan>InstanceNormalization": _instance_norm,
     "kgan>ReflectionPadding2D": _reflection_pad,
+    **torch_growing_steps.MAKERS,
 }

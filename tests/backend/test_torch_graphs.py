@@ -10,7 +10,10 @@ from keras import ops
 
 from kgan import _backend, layers
 from kgan._backend.graph import ends
+from kgan.errors import UsageError
 from kgan.models import cyclegan_networks, stargan
+from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
+from kgan.models.stylegan_networks import StyleGANGenerator
 
 L = keras.layers
 
@@ -61,7 +64,35 @@ def mixture():
     return keras.Model(inputs, {"first": [L.Activation("tanh")(d), a], "second": d})
 
 
-NETWORKS = [residual, large, unet, patches, conditioned, numbered, two_outputs, mixture]
+def faded(network):
+    network.fade.alpha.assign(0.25)
+    return network.at(network.resolution, fading=True)
+
+
+def growing():
+    return faded(PGGANGenerator(8, 1, fmap_base=16, fmap_max=4, latent_dim=3))
+
+
+def shrinking():
+    return faded(PGGANDiscriminator(8, 2, fmap_base=16, fmap_max=4, group_size=3))
+
+
+def blurred():
+    return faded(PGGANDiscriminator(16, 1, fmap_base=32, fmap_max=4, group_size=1, blur=True))
+
+
+def styled():
+    generator = StyleGANGenerator(8, 1, fmap_base=16, fmap_max=4, latent_dim=3, mapping_layers=1)
+    generator.fade.alpha.assign(0.25)
+    return generator.synthesis_at(8, fading=True)
+
+
+def mapped():
+    return StyleGANGenerator(4, fmap_max=2, latent_dim=5, mapping_layers=2, mapping_rate=0.1).mapping
+
+
+GROWING = [growing, shrinking, blurred, styled, mapped]
+NETWORKS = [residual, large, unet, patches, conditioned, numbered, two_outputs, mixture, *GROWING]
 
 
 def given(network, n):
@@ -79,10 +110,11 @@ def given(network, n):
 
 def observe(network, run, x):
     """Outputs, gradients of a loss, and of a penalty on the gradient by the images."""
-    images = x["image"] if isinstance(x, dict) else x
+    name = ("w" if "w" in x else "image") if isinstance(x, dict) else None
+    images = x[name] if name else x
 
     def outputs(images):
-        made = run(network, {**x, "image": images} if isinstance(x, dict) else images)
+        made = run(network, {**x, name: images} if name else images)
         return made, sum(ops.sum(ops.tanh(y) + 0.1 * y) for y in keras.tree.flatten(made))
 
     def loss():
@@ -146,6 +178,16 @@ def test_one_image_through_one_filter():
             np.testing.assert_allclose(2.0 * one, other, rtol=1e-5, atol=1e-5 * np.abs(other).max())
 
 
+@pytest.mark.parametrize("build", GROWING)
+def test_keras_runs_no_layer_of_growing_networks(build, monkeypatch):
+    network = started(build)
+    x, calls = given(network, 3), []
+    inner = keras.layers.Layer.__call__
+    monkeypatch.setattr(L.Layer, "__call__", lambda *a, **k: calls.append(a[0].name) or inner(*a, **k))
+    direct(network, x)
+    assert calls == []
+
+
 @pytest.mark.parametrize("build", NETWORKS)
 def test_keras_does_not_run_the_graph(build, monkeypatch):
     network = started(build)
@@ -156,10 +198,17 @@ def test_keras_does_not_run_the_graph(build, monkeypatch):
     assert calls == []
 
 
-def test_a_graph_in_mixed_precision():
+def test_a_batch_that_falls_into_no_groups():
+    network = started(shrinking)
+    with pytest.raises(UsageError, match="batch_size must be a multiple of 3"):
+        direct(network, given(network, 4))
+
+
+@pytest.mark.parametrize("build", [residual, growing, shrinking, blurred, styled, mapped])
+def test_a_graph_in_mixed_precision(build):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        network = started(residual)
+        network = started(build)
     finally:
         keras.config.set_dtype_policy("float32")
     x = given(network, 2)
