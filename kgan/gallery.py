@@ -407,43 +407,36 @@ FIGURES = {
         "The styles of some layers from one latent, the others from another.",
         _style_mixing,
         needs_run=True,
-        pictured=False,
     ),
     "style_interpolation": Entry(
         "The way between two latents through Z and through W.",
         _style_interpolation,
         needs_run=True,
-        pictured=False,
     ),
     "noise_components": Entry(
         "Noise at all layers, at none, at the fine and at the coarse ones.",
         _noise_components,
         needs_run=True,
-        pictured=False,
     ),
     "noise_detail": Entry(
         "Draws of noise, and how much each pixel changes with them.",
         _noise_detail,
         needs_run=True,
-        pictured=False,
     ),
     "truncation": Entry(
         "Latents from all variety through the mean to their opposite.",
         _truncation,
         needs_run=True,
-        pictured=False,
     ),
     "attribute_edit": Entry(
         "Latents moved along the direction of an attribute, and what else moves with it.",
         _attribute_edit,
         needs_run=True,
-        pictured=False,
     ),
     "multi_resolution": Entry(
         "Samples as they come, few of them large and many small.",
         _multi_resolution,
         needs_run=True,
-        pictured=False,
     ),
     "demo_samples": Entry("A sheet of samples.", _demo_samples, needs_run=True),
     "interpolation": Entry(

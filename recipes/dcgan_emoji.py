@@ -4,8 +4,9 @@ Data: data=valhalla/emoji-dataset (hub id, the default, 2,749 pictures of severa
 (a local data set or a folder of pictures, such as emoji_google: the npm package emoji-datasource-google
 as a `datasets` folder, 3,178 pictures of 64x64).
 Command: kgan run dcgan_emoji data=FOLDER
-Seen: 3 epochs of emoji_google took about 8 minutes on torch, one busy CPU core, and samples
-are still a grey texture: this recipe wants a GPU or hours. No score was taken.
+Seen: at 64x64, 3 epochs of emoji_google took about 8 minutes on torch, one busy CPU core, and samples are
+still a grey texture: that wants a GPU or hours. With image_size=32 width=32 epochs=72, jax, 10 minutes: heads
+and blots on a dirty ground; KID of efficientnet_lite0's features 10.44.
 """
 
 import dataclasses

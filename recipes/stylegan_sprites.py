@@ -3,6 +3,8 @@
 Data: data=FOLDER, the `sprites` of the Debian package crossfire-client-images as a `datasets` folder (4,515
 pictures of 32x32, GPL), or a hub id; label=label takes their 24 classes and "other" as conditions.
 Command: kgan run stylegan_sprites data=FOLDER --backend jax
+Seen: the sprites, jax, one core, 30 CPU minutes: outlined, shaded things; KID of efficientnet_lite0's
+features 4.41, dcgan_emoji at 32x32 after as many images 5.84.
 Widths are reduced for a CPU: 64 maps up to 8x8, 32 at 16x16 and 16 at 32x32, where the published networks
 have 512. On a GPU, enlarged to 64x64: image_size=64 upscale=true fmap_max=256 fmap_base=8192 batch_size=32
 stable_images=200000 fade_images=200000 last_images=600000 images_per_epoch=50000.

@@ -20,18 +20,15 @@ _SETTINGS = {
     "JAX_COMPILATION_CACHE_DIR": str(pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    # XLA compiles these steps for ten seconds to run them for one: code of lesser speed, four times as soon.
+    "KGAN_TEST_XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false",
     **(_ONE_THREAD if "PYTEST_XDIST_WORKER" in os.environ else {}),
 }
 for _name, _value in _SETTINGS.items():
     os.environ.setdefault(_name, _value)
-# XLA compiles these steps for ten seconds to run them for one: code of lesser speed, four times as soon.
-_QUICK_TO_COMPILE = (
-    "--xla_backend_optimization_level=0",
-    "--xla_llvm_disable_expensive_passes=true",
-    "--xla_cpu_use_fusion_emitters=false",
-)
 if os.environ["KERAS_BACKEND"] == "jax":  # TensorFlow has an XLA of its own, with other flags
-    os.environ.setdefault("XLA_FLAGS", " ".join(_QUICK_TO_COMPILE))
+    os.environ.setdefault("XLA_FLAGS", os.environ["KGAN_TEST_XLA_FLAGS"])
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
 ABSENT = "../shared is absent"

@@ -42,7 +42,8 @@ def draw_multi_resolution(path, source, *, rows=3, seed=0, **conditions):
     height, width = source.image_shape[:2]
     if height != width or height % 4:
         raise UsageError(f"images must be square with a side that is a multiple of 4, got {height}x{width}")
-    size = height * max(1, _LARGEST // height)
+    # A power of two times the side, so that a half and a quarter are multiples or whole parts of it.
+    size = height << max(0, (_LARGEST // height).bit_length() - 1)
     counts = [rows * 2**halvings for halvings in _HALVINGS]
     images = source.sample(sum(counts), seed=seed, **conditions)
     figure = tiles.surface(sum(size >> halvings for halvings in _HALVINGS), rows * size)

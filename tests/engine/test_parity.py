@@ -28,6 +28,7 @@ def steps(tmp_path_factory):
         environment = {
             **os.environ,
             "KERAS_BACKEND": backend,
+            **({"XLA_FLAGS": os.environ["KGAN_TEST_XLA_FLAGS"]} if backend == "jax" else {}),
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "JAX_ENABLE_X64": "1",
         }

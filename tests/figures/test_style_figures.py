@@ -1,5 +1,8 @@
+import types
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from kgan import gallery, latents
 from kgan.errors import UsageError
@@ -101,6 +104,19 @@ def test_attributes_by_numbers():
     assert found["redness"] == pytest.approx(25.5)
     assert found["filled"] == pytest.approx(0.1)
     assert found["height"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("side", [4, 12, 28, 32, 64, 256])
+def test_sheets_of_every_side(side, tmp_path):
+    def sample(n, seed):
+        return np.random.default_rng(seed).integers(0, 256, (n, side, side, 3), dtype=np.uint8)
+
+    source = types.SimpleNamespace(image_shape=(side, side, 3), sample=sample)
+    assert len(draw_multi_resolution(tmp_path / "sheet.png", source, rows=1)) == 11
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        width, height = sheet.size
+    assert width == 2 * height  # 1 + 1/2 + 1/4 + 1/4
+    assert height % side == 0
 
 
 @pytest.mark.parametrize("name", ["style_mixing", "noise_components", "noise_detail", "truncation"])
