@@ -391,7 +391,6 @@ FIGURES = {
     "fade_or_jump": Entry(
         "What old layers feel when a side is added slowly or at once (trains 2 models).",
         _fade_or_jump,
-        pictured=False,
     ),
     "growth": Entry(
         "One latent at every side of a growing generator, and the fade into one of them.",
@@ -401,7 +400,6 @@ FIGURES = {
     "disentanglement": Entry(
         "A forbidden combination of attributes, seen through Z and through a trained W (trains 1 toy).",
         _disentanglement,
-        pictured=False,
     ),
     "style_mixing": Entry(
         "The styles of some layers from one latent, the others from another.",
