@@ -11,7 +11,7 @@ import dataclasses
 import importlib
 import statistics
 
-from benchmarks.train_step import Epoch, clocks, limit_threads, profile, since, spread
+from benchmarks.train_step import Epoch, clocks, common_options, limit_threads, profile, since, spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,13 +48,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--backend", choices=["jax", "tensorflow", "torch"], required=True)
     parser.add_argument("--case", nargs="+", choices=sorted(CASES), default=DEFAULT)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=float, default=1.0, help="factor on the steps of a round")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
-    parser.add_argument("--tuned", action="store_true", help="torch: channels_last and fused Adam natively")
-    parser.add_argument("--profile", action="store_true", help="print where kgan's time goes (cProfile)")
-    return parser.parse_args()
+    return common_options(parser, rounds=7).parse_args()
 
 
 def kgan_model(case):

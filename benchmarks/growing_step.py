@@ -15,7 +15,7 @@ import resource
 import statistics
 from unittest import mock
 
-from benchmarks.train_step import Epoch, clocks, limit_threads, profile, since, spread
+from benchmarks.train_step import Epoch, clocks, common_options, limit_threads, profile, since, spread
 
 RATE = 1e-3
 
@@ -70,16 +70,10 @@ def parse():
     parser.add_argument(
         "--check-side", type=int, choices=sorted(CASES), help="compare the losses of this case"
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=float, default=1.0, help="factor on the steps of a round")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument(
         "--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"], default="float32"
     )
-    parser.add_argument("--tuned", action="store_true", help="torch: channels_last and fused Adam natively")
-    parser.add_argument("--profile", action="store_true", help="print where kgan's time goes (cProfile)")
-    return parser.parse_args()
+    return common_options(parser, rounds=5).parse_args()
 
 
 def schedule_of(case, steps, rounds):

@@ -48,16 +48,21 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--backend", choices=sorted(MODULES), required=True)
     parser.add_argument("--case", nargs="+", choices=sorted(CASES), default=DEFAULT)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=float, default=1.0, help="factor on the steps of a round")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument(
         "--precision", choices=["float32", "mixed_float16", "mixed_bfloat16"], default="float32"
     )
+    return common_options(parser, rounds=9).parse_args()
+
+
+def common_options(parser, rounds):
+    """The options of all benchmarks of train steps, but for which cases they measure."""
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--steps", type=float, default=1.0, help="factor on the steps of a round")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--tuned", action="store_true", help="torch: channels_last and fused Adam natively")
     parser.add_argument("--profile", action="store_true", help="print where kgan's time goes (cProfile)")
-    return parser.parse_args()
+    return parser
 
 
 def limit_threads(backend, threads, device):
