@@ -114,6 +114,8 @@ def sample(args):
         source = _load_run(folder, args)
         inputs, names = source.sampling_inputs(), source.class_names
     n, columns, given = _labels(args, inputs, names)
+    if args.psi is not None:
+        given = {**given, "truncation_psi": args.psi}
     if args.extractor and not args.instance:
         raise UsageError("--extractor must not be given without --instance")
     if args.instance:

@@ -387,6 +387,21 @@ def test_a_walk_of_any_other_generator(bundle, tmp_path, capsys):
 
 
 @pytest.mark.once
+def test_samples_are_truncated_on_the_command_line(exported, bundle, tmp_path, capsys):
+    path = tmp_path / "sheet.png"
+    words = ["-n", "3", "--seed", "4", "--columns", "3", "-o", str(path)]
+    assert main(["sample", str(exported[1]), "--psi", "0.5", *words]) == 0
+    with PIL.Image.open(path) as image:
+        expected = sheet(Generator(exported[1]).sample(3, seed=4, truncation_psi=0.5), 3)
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+    capsys.readouterr()
+    assert main(["sample", str(exported[1]), "--psi", "3", *words]) == 2
+    assert "truncation_psi must lie in [-1, 1], got 3" in capsys.readouterr().err
+    assert main(["sample", str(bundle), "--psi", "0.5", *words]) == 2
+    assert "inputs must be among z, label, got truncation_psi" in capsys.readouterr().err
+
+
+@pytest.mark.once
 def test_wrong_words(exported, tmp_path, capsys):
     bundle, path = str(exported[1]), str(tmp_path / "no.gif")
     for words, message in {
