@@ -46,8 +46,9 @@ class GrowthSchedule:
     """Stable training at the first side, then for each next side a fade and a stable part.
 
     Side, batch size and learning rate change when a fade begins. Images are counted as shown to the
-    discriminator; a phase ends with the first whole batch at or after its last image. Karras et al. 2018,
-    appendix A.
+    discriminator; a phase has epochs of equally many whole batches, so it shows its images rounded up by less
+    than a batch per epoch, and a fade that is not divided evenly ends with steps at alpha 1 in which its old
+    layers still run. Karras et al. 2018, appendix A.
 
     Args:
         resolution: side of the last images, a power of two, 4 to 1024.
