@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kgan import conditions, latents, onnx_session
+from kgan import checks, conditions, latents, onnx_session
 from kgan.errors import BundleError, UsageError
 from kgan.export.extractor import INPUT, Instances
 from kgan.export.manifest import CONDITIONS, ONNX, read_checked, read_manifest
@@ -220,10 +220,9 @@ def _mirrored(images, sides):
 
 
 def check_counts(**counts):
-    """Raises UsageError unless all of them are at least 1."""
+    """Raises UsageError unless all of them are integers of at least 1."""
     for name, value in counts.items():
-        if value < 1:
-            raise UsageError(f"{name} must be at least 1, got {value}")
+        checks.count(name, value)
 
 
 def read_model(folder, manifest):

@@ -146,15 +146,8 @@ class StyleGenerator(Generator):
             UsageError: z of another shape, or a label that is missing or of no class.
         """
         check_counts(batch_size=batch_size)
-        z = np.asarray(z)
-        given = {"z": z, **({} if label is None else {self._label_input().name: label})}
         wanted = [spec for spec in self.inputs if spec.name in self.manifest["style"]["inputs"]]
-        for spec in wanted:
-            if spec.name not in given:
-                raise UsageError(f"{spec.name} must be given for a generator with classes, got None")
-        if z.ndim != 2:
-            raise UsageError(f"z must be [n, {wanted[0].shape[0]}], got {list(z.shape)}")
-        return self._mapped(conditions.checked(wanted, given, len(z), self.labels), batch_size)
+        return self._mapped(styles.mapping_inputs(wanted, z, label, self.labels), batch_size)
 
     def _mapped(self, values, batch_size):
         n = len(values["z"])
@@ -251,7 +244,7 @@ class StyleGenerator(Generator):
         Raises:
             UsageError: an argument breaks its rule.
         """
-        z = np.stack(np.broadcast_arrays(*(np.asarray(end, "float32") for end in (start, end))))
+        z = styles.two_ends(start, end, self.inputs[0].shape[0])
         if styles.check_space(space) == "w":
             ends = self.mapping(z, label)
             w = latents.path(ends[0], ends[1], steps, "lerp")

@@ -155,6 +155,7 @@ def _add_project(entry):
     entry.add_argument("--steps", type=_count, default=500, help="of the optimisation, default 500")
     entry.add_argument("--fixed-noise", action="store_true", help="keep the generator's own noise")
     entry.add_argument("--per-layer", action="store_true", help="a style of its own for each layer")
+    entry.add_argument("--label", help="class number or name, for a model with classes")
     entry.add_argument("--scale", type=_count, default=1, help="enlarge each pixel so many times")
     _add_source(entry)
 

@@ -134,7 +134,7 @@ def interpolate(args):
 
     check_suffix(args.output)
     generator = interpolation.open_bundle(args.bundle)
-    label = None if args.label is None else interpolation.class_of(generator, args.label)
+    label = _one_class(args, generator.inputs, generator.labels, generator.folder)
     images = interpolation.walk(
         generator, args.seeds, args.steps, args.space, psi=args.psi, label=label, closed=args.loop
     )
@@ -194,6 +194,12 @@ def _real_images(data, split, source, upscale):
     height, width, channels = source.image_shape
     shape = {"image_size": (height, width), "channels": channels, "upscale": upscale}
     return load_images(data, split, **shape, batch_size=1, shuffle=False)
+
+
+def _one_class(args, inputs, names, source):
+    from kgan.conditions import one_class
+
+    return None if args.label is None else one_class(inputs, args.label, names, source)
 
 
 def _labels(args, inputs, names) -> tuple[int, int | None, dict[str, Any]]:
@@ -360,8 +366,9 @@ def project(args):
             raise UsageError(f"the input must be a picture, found no {name}")
     target = Target(*model.image_shape, upscale=True)
     images = np.stack([to_pixels(open_image(name, name), target, name) for name in args.pictures])
+    label = _one_class(args, model.sampling_inputs(), model.class_names, args.run)
     found = model.project(
-        images, steps=args.steps, optimize_noise=not args.fixed_noise, per_layer=args.per_layer
+        images, steps=args.steps, optimize_noise=not args.fixed_noise, per_layer=args.per_layer, label=label
     )
     with replacing(args.output) as temporary:
         found.picture(args.scale).save(temporary)

@@ -101,6 +101,32 @@ def parse_labels(text, num_classes, names=None):
     return numbers
 
 
+def one_class(inputs, text, names, source):
+    """The number of the one class that a word of the command line means.
+
+    Args:
+        inputs: sequence of `kgan.types.Input`, those of the sampling network.
+        text: a class number or name.
+        names: names of the classes in the order of their numbers, or `None`.
+        source: the run or bundle, for the message.
+
+    Raises:
+        UsageError: there is no such class, several are named, or the source has no classes.
+
+    Example:
+        >>> from kgan.types import Input
+        >>> one_class([Input("label", (), "int32", "label", "class", 2)], "boot", ["Shirt", "Boot"], "run")
+        1
+    """
+    spec = next((spec for spec in inputs if spec.distribution == "label"), None)
+    if spec is None:
+        raise UsageError(f"--label must not be given: {source} has no classes")
+    numbers = parse_labels(text, spec.num_classes, names)
+    if len(numbers) > 1:
+        raise UsageError(f"--label must be one class, got {text}")
+    return numbers[0]
+
+
 def _per_sample(spec, value, n, names):
     if spec.distribution == "label":
         value = _class_numbers(spec, value, names)

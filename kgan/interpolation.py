@@ -6,7 +6,6 @@ import pathlib
 import numpy as np
 
 from kgan import latents, styles
-from kgan.conditions import parse_labels
 from kgan.errors import UsageError
 from kgan.export.manifest import read_manifest
 from kgan.export.runtime import Generator
@@ -32,25 +31,6 @@ def open_bundle(folder):
         MissingExtraError: onnxruntime is not installed.
     """
     return (StyleGenerator if read_manifest(folder).get("style") else Generator)(folder)
-
-
-def class_of(generator, text):
-    """The class number that a word of the command line means.
-
-    Args:
-        generator: a `kgan.export.runtime.Generator`.
-        text: a class number or name.
-
-    Raises:
-        UsageError: there is no such class, or several are named.
-    """
-    spec = next((spec for spec in generator.inputs if spec.distribution == "label"), None)
-    if spec is None:
-        raise UsageError(f"--label must not be given: {generator.folder} has no classes")
-    numbers = parse_labels(text, spec.num_classes, generator.labels)
-    if len(numbers) > 1:
-        raise UsageError(f"--label must be one class, got {text}")
-    return numbers[0]
 
 
 def walk(generator, seeds, steps, space="z", *, psi=None, label=None, closed=False):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from kgan import checks
 from kgan.errors import UsageError
 
 
@@ -132,8 +133,7 @@ def path(a, b, steps, kind="lerp"):
         [[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]
     """
     kinds = {"lerp": lerp, "slerp": slerp}
-    if steps < 2:
-        raise UsageError(f"steps must be at least 2, got {steps}")
+    steps = checks.count("steps", steps, 2)
     if kind not in kinds:
         raise UsageError(f"kind must be lerp or slerp, got {kind!r}")
     between = [kinds[kind](a, b, t) for t in np.linspace(0.0, 1.0, steps)[1:-1]]

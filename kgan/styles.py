@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from kgan import latents
+from kgan import conditions, latents
+from kgan.checks import count as at_least
+from kgan.checks import is_integer
 from kgan.errors import UsageError
 
 NOISE = ("random", "fixed", "none")
@@ -19,7 +21,10 @@ def check_psi(psi):
     Raises:
         UsageError: one of them is not in [-1, 1].
     """
-    psi = np.asarray(psi, "float32")
+    try:
+        psi = np.asarray(psi, "float32")
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"truncation_psi must be numbers in [-1, 1], got {psi!r}") from error
     wrong = psi[~((psi >= -1.0) & (psi <= 1.0))]
     if wrong.size:
         raise UsageError(f"truncation_psi must lie in [-1, 1], got {wrong.ravel()[0]:g}")
@@ -36,8 +41,8 @@ def check_cutoff(cutoff, count):
     Raises:
         UsageError: it is no whole number from 0 to `count`.
     """
-    if cutoff != int(cutoff) or not 0 <= cutoff <= count:
-        raise UsageError(f"truncation_cutoff must be from 0 to {count}, got {cutoff}")
+    if not is_integer(cutoff) or not 0 <= cutoff <= count:
+        raise UsageError(f"truncation_cutoff must be from 0 to {count}, got {cutoff!r}")
     return int(cutoff)
 
 
@@ -51,10 +56,10 @@ def check_range(layers, count):
     Raises:
         UsageError: one of them is outside the network, or they are in the wrong order.
     """
-    first, last = layers
-    if first != int(first) or last != int(last) or not 0 <= first <= last < count:
-        raise UsageError(f"layers must be (first, last) within 0 to {count - 1}, got ({first}, {last})")
-    return int(first), int(last)
+    pair = tuple(layers) if isinstance(layers, tuple | list | np.ndarray) else ()
+    if len(pair) != 2 or not all(map(is_integer, pair)) or not 0 <= pair[0] <= pair[1] < count:
+        raise UsageError(f"layers must be (first, last) within 0 to {count - 1}, got {layers!r}")
+    return int(pair[0]), int(pair[1])
 
 
 def check_space(space):
@@ -62,6 +67,54 @@ def check_space(space):
     if space not in SPACES:
         raise UsageError(f'space must be "z" or "w", got {space!r}')
     return space
+
+
+def mapping_inputs(specs, z, label=None, names=None):
+    """What the mapping network takes, checked.
+
+    Args:
+        specs: sequence of `kgan.types.Input`: z, and the label where there are classes.
+        z: float `[n, latent_dim]`, n >= 1.
+        label: class number or name, or n of them.
+        names: names of the classes in the order of their numbers, or `None`.
+
+    Returns:
+        dict of name to array `[n, ...]`.
+
+    Raises:
+        UsageError: z of another shape, or a label that is missing, too much or of no class.
+
+    Example:
+        >>> from kgan.types import Input
+        >>> mapping_inputs([Input("z", (2,))], [[0.0, 1.0]])["z"].shape
+        (1, 2)
+    """
+    if np.ndim(z) != 2 or not len(z):
+        raise UsageError(f"z must be [n, {specs[0].shape[0]}], got {list(np.shape(z))}")
+    given = {specs[0].name: z}
+    for spec in specs[1:]:
+        if label is None:
+            raise UsageError(f"{spec.name} must be given for a generator with classes, got None")
+        given[spec.name] = label
+    if label is not None and len(specs) == 1:
+        raise UsageError(f"label must not be given for a generator without classes, got {label!r}")
+    return conditions.checked(specs, given, len(z), names)
+
+
+def two_ends(start, end, dim):
+    """Where a walk begins and where it ends, float32 `[2, dim]`.
+
+    Raises:
+        UsageError: one of them is no vector of `dim` finite numbers.
+    """
+    for name, vector in (("start", start), ("end", end)):
+        try:
+            fits = np.shape(vector) == (dim,) and np.isfinite(np.asarray(vector, "float32")).all()
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise UsageError(f"{name} must be a vector of {dim} finite numbers, got {vector!r:.60}")
+    return np.asarray([start, end], "float32")
 
 
 def noise_range(layers, count):
@@ -102,13 +155,14 @@ def noise_values(specs, fixed, n, mode="random", seed=None):
         dict of name to float32 `[n, side, side, 1]`.
 
     Raises:
-        UsageError: another mode.
+        UsageError: another mode, or n below 1.
 
     Example:
         >>> from kgan.types import Input
         >>> noise_values([Input("noise_0", (4, 4, 1))], {}, 2, "none")["noise_0"].shape
         (2, 4, 4, 1)
     """
+    n = at_least("n", n)
     if mode not in NOISE:
         raise UsageError(f"noise must be one of {', '.join(NOISE)}, got {mode!r}")
     if mode == "random":
@@ -151,11 +205,11 @@ def per_layer(w, count, dim):
         UsageError: w of another shape.
     """
     w = np.asarray(w, "float32")
-    if w.ndim == 2 and w.shape[1] == dim:
-        return np.repeat(w[:, None], count, axis=1)
-    if w.ndim != 3 or w.shape[1:] != (count, dim):
+    if w.shape[1:] not in ((dim,), (count, dim)) or not len(w):
         raise UsageError(f"w must be [n, {dim}] or [n, {count}, {dim}] at this side, got {list(w.shape)}")
-    return w
+    if not np.isfinite(w).all():
+        raise UsageError("w must be finite, got NaN or infinity")
+    return w if w.ndim == 3 else np.repeat(w[:, None], count, axis=1)
 
 
 def truncated(styles, mean, psi, cutoff):

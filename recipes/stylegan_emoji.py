@@ -51,14 +51,12 @@ class Config:
 
 def schedule(cfg):
     """The growth schedule of the settings."""
-    doublings = cfg.image_size.bit_length() - cfg.start.bit_length()
-    before = doublings * (cfg.stable_images + cfg.fade_images)
     return GrowthSchedule(
         cfg.image_size,
         start=cfg.start,
         stable_images=cfg.stable_images,
         fade_images=cfg.fade_images,
-        total_images=before + cfg.last_images,
+        last_images=cfg.last_images,
         batch_size=cfg.batch_size,
         images_per_epoch=cfg.images_per_epoch,
     )

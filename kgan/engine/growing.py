@@ -273,7 +273,7 @@ class GrowingModel(AdversarialModel):
         calls = _OneTraining(
             self.loop_callbacks([history, *keras.tree.flatten(callbacks or [])]), False, bar, self
         )
-        calls.set_params({"epochs": epochs, "steps": self.phase.steps_per_epoch, "verbose": int(bar)})
+        calls.set_params({"epochs": epochs, "steps": self.phase.begin_of(1), "verbose": int(bar)})
         calls.begin()
         # BackupAndRestore has loaded its state by now, and left the epoch here.
         epoch, self._initial_epoch = self._initial_epoch or initial_epoch, None
@@ -311,16 +311,16 @@ class GrowingModel(AdversarialModel):
             steps = 0
         phase = self.phase
         first = phase.first + steps * phase.batch_size
-        rest = phase.steps_per_epoch - steps % phase.steps_per_epoch
+        rest = phase.begin_of(phase.epoch_of(steps) + 1) - steps
         return StreamPart(stream, first, rest, phase.batch_size, phase.side)
 
     def _epochs_left(self):
-        done = self._shown() // (self.phase.batch_size * self.phase.steps_per_epoch)
+        done = self.phase.epoch_of(self._shown() // self.phase.batch_size)
         return max(0, sum(phase.epochs for phase in self.schedule.phases[self._phase :]) - done)
 
     def steps_of_epoch(self, epoch):
         """Train steps of an epoch of the schedule, counted from 0."""
-        return self.schedule.phase_of(epoch).steps_per_epoch
+        return self.schedule.steps_of(epoch)
 
     # -- sampling
 

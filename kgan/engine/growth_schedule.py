@@ -5,6 +5,7 @@ import math
 
 import keras
 
+from kgan import checks
 from kgan.errors import UsageError
 
 
@@ -31,14 +32,22 @@ class Phase:
     first: int
 
     @property
-    def steps_per_epoch(self):
-        """Train steps of an epoch; the phase shows at least `images`, whole epochs of whole batches."""
-        return math.ceil(self.images / (self.epochs * self.batch_size))
+    def steps(self):
+        """Train steps of the phase: the whole batches that show at least `images`."""
+        return math.ceil(self.images / self.batch_size)
 
     @property
     def shown(self):
-        """Images that the phase shows: `images`, rounded up."""
-        return self.epochs * self.steps_per_epoch * self.batch_size
+        """Images that the phase shows: `images`, rounded up to a whole batch."""
+        return self.steps * self.batch_size
+
+    def begin_of(self, epoch):
+        """Train steps of the phase before one of its epochs, counted from 0; epochs may follow the last."""
+        return epoch * self.steps // self.epochs
+
+    def epoch_of(self, step):
+        """The epoch, counted from 0 in the phase, that a train step of the phase lies in."""
+        return ((step + 1) * self.epochs - 1) // self.steps
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -46,23 +55,24 @@ class GrowthSchedule:
     """Stable training at the first side, then for each next side a fade and a stable part.
 
     Side, batch size and learning rate change when a fade begins. Images are counted as shown to the
-    discriminator; a phase has epochs of equally many whole batches, so it shows its images rounded up by less
-    than a batch per epoch, and a fade that is not divided evenly ends with steps at alpha 1 in which its old
-    layers still run. Karras et al. 2018, appendix A.
+    discriminator; a phase ends with the first whole batch that completes them, so every step of a fade begins
+    with alpha below 1. Karras et al. 2018, appendix A.
 
     Args:
         resolution: side of the last images, a power of two, 4 to 1024.
         start: side of the first images, a power of two, 4 to `resolution`.
         stable_images: images shown at each side once it is complete, at least 1.
         fade_images: images during which a side is blended in; 0 switches to it at once.
-        total_images: images of the whole training, which prolongs the last part; `None` for no more.
+        last_images: images of the last part, at least 1; `None` for as many as of the other stable ones.
+        total_images: images of the whole training instead, more than there are before the last part.
         batch_size: images per step, or a dict from sides to them, each valid up to the next side named.
         learning_rate: of every player's optimizer, or such a dict; `None` leaves them as they are compiled.
         images_per_epoch: about how many images make an epoch, with which checkpoints and sheets come;
-            default `stable_images`. An epoch lies within one phase.
+            default `stable_images`. An epoch lies within one phase, whose epochs differ by at most a step.
 
     Raises:
-        UsageError: an argument breaks its rule, or `total_images` do not reach the resolution.
+        UsageError: an argument breaks its rule, `total_images` do not reach the resolution, or they are given
+            with `last_images`.
 
     Example:
 
@@ -80,6 +90,7 @@ class GrowthSchedule:
         start=4,
         stable_images=600_000,
         fade_images=600_000,
+        last_images=None,
         total_images=None,
         batch_size=64,
         learning_rate=None,
@@ -89,14 +100,14 @@ class GrowthSchedule:
         check_side("start", start)
         if start > resolution:
             raise UsageError(f"start must be at most the resolution {resolution}, got {start}")
-        least = {"stable_images": (stable_images, 1), "fade_images": (fade_images, 0)}
-        least["images_per_epoch"] = (images_per_epoch or stable_images, 1)
-        for name, (value, smallest) in least.items():
-            if value != int(value) or value < smallest:
-                raise UsageError(f"{name} must be an integer of at least {smallest}, got {value}")
-        self.resolution, self.start = resolution, start
-        self.stable_images, self.fade_images = int(stable_images), int(fade_images)
-        self.total_images, self.images_per_epoch = total_images, images_per_epoch
+        if last_images is not None and total_images is not None:
+            raise UsageError(f"last_images must be None with total_images, got {last_images}")
+        self.resolution, self.start = int(resolution), int(start)
+        self.stable_images = checks.count("stable_images", stable_images)
+        self.fade_images = checks.count("fade_images", fade_images, 0)
+        self.last_images = _optional("last_images", last_images)
+        self.total_images = _optional("total_images", total_images)
+        self.images_per_epoch = _optional("images_per_epoch", images_per_epoch)
         self.batch_size, self.learning_rate = _plain(batch_size), _plain(learning_rate)
         self.phases = tuple(self._phases())
 
@@ -112,17 +123,17 @@ class GrowthSchedule:
                     f"total_images must be more than {before} to reach {self.resolution}x{self.resolution}, "
                     f"got {self.total_images}"
                 )
-            parts[-1] = (self.resolution, False, int(self.total_images) - before)
+            parts[-1] = (self.resolution, False, self.total_images - before)
+        elif self.last_images is not None:
+            parts[-1] = (self.resolution, False, self.last_images)
         first = 0
         for side, fading, images in parts:
             batch, rate = _value_at(self.batch_size, side), _value_at(self.learning_rate, side)
-            if batch is None or batch != int(batch) or batch < 1:
-                raise UsageError(f"batch_size must be an integer of at least 1 at {side}x{side}, got {batch}")
-            if rate is not None and not (math.isfinite(rate) and rate > 0):
-                raise UsageError(f"learning_rate must be greater than 0 at {side}x{side}, got {rate}")
+            batch = checks.count(f"batch_size at {side}x{side}", batch)
+            rate = None if rate is None else checks.positive(f"learning_rate at {side}x{side}", rate)
             epochs = max(1, round(images / (self.images_per_epoch or self.stable_images)))
             epochs = min(epochs, math.ceil(images / batch))
-            phase = Phase(side, fading, images, int(batch), rate, epochs, first)
+            phase = Phase(side, fading, images, batch, rate, epochs, first)
             yield phase
             first += phase.shown
 
@@ -133,11 +144,20 @@ class GrowthSchedule:
 
     def phase_of(self, epoch):
         """The phase of an epoch, counted from 0; epochs after the last belong to the last phase."""
-        for phase in self.phases:
+        return self._place_of(epoch)[0]
+
+    def steps_of(self, epoch):
+        """Train steps of an epoch, counted from 0."""
+        phase, epoch = self._place_of(epoch)
+        return phase.begin_of(epoch + 1) - phase.begin_of(epoch)
+
+    def _place_of(self, epoch):
+        """The phase of an epoch, and the epoch's number in it."""
+        for phase in self.phases[:-1]:
             if epoch < phase.epochs:
-                return phase
+                return phase, epoch
             epoch -= phase.epochs
-        return self.phases[-1]
+        return self.phases[-1], epoch
 
     def at(self, images):
         """`(side, alpha)` after so many images; alpha is the weight of the newest layers."""
@@ -152,10 +172,9 @@ class GrowthSchedule:
         return math.log2(self.resolution / side) + 1.0 - alpha
 
     def get_config(self):
-        names = ("start", "stable_images", "fade_images", "total_images", "images_per_epoch")
+        names = ("start", "stable_images", "fade_images", "last_images", "total_images", "images_per_epoch")
         own = {name: getattr(self, name) for name in names}
         tables = {"batch_size": self.batch_size, "learning_rate": self.learning_rate}
-        # JSON has no integer keys.
         named = {
             key: {str(side): value for side, value in table.items()} if isinstance(table, dict) else table
             for key, table in tables.items()
@@ -169,8 +188,8 @@ class GrowthSchedule:
 
 def check_side(name, side):
     """Raises UsageError unless a side is one that networks grow to: a power of two, 4 to 1024."""
-    if isinstance(side, bool) or side != int(side) or not 4 <= side <= 1024 or side & (side - 1):
-        raise UsageError(f"{name} must be a power of two from 4 to 1024, got {side}")
+    if not checks.is_integer(side) or not 4 <= side <= 1024 or side & (side - 1):
+        raise UsageError(f"{name} must be a power of two from 4 to 1024, got {side!r}")
 
 
 def sides(first, last):
@@ -184,10 +203,15 @@ def sides(first, last):
     return [2**k for k in range(first.bit_length() - 1, last.bit_length())]
 
 
+def _optional(name, value):
+    return None if value is None else checks.count(name, value)
+
+
 def _plain(table):
     if not isinstance(table, dict):
         return table
-    table = {int(side): value for side, value in table.items()}
+    # JSON has no integer keys.
+    table = {int(s) if isinstance(s, str) and s.isdecimal() else s: value for s, value in table.items()}
     for side in table:
         check_side("a side", side)
     return dict(sorted(table.items()))

@@ -144,7 +144,7 @@ def draw_attribute_edit(
         space: model.edit_effect(direction, 2.0, target, others, space=space, **again)
         for space, direction in fitted.items()
     }
-    w = model.map(drawn_z(model, n, seed), model.labels(label, n))
+    w = model.map(drawn_z(model, n, seed), label)
     moved = [model.images_of(model.edit(w, fitted["w"], strength, layers)) for strength in strengths]
     images = np.stack(moved, axis=1)
     canvas.save(grid([list(row) for row in images], [f"{strength:+g}" for strength in strengths]), path)

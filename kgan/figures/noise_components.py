@@ -37,7 +37,7 @@ def draw_noise_components(path, model, *, n=4, seed=0, label=None):
     canvas.check_png(path)
     model = check_styles(model)
     check_counts(n=n)
-    w = model.map(drawn_z(model, n, seed), model.labels(label, n))
+    w = model.map(drawn_z(model, n, seed), label)
     drawn = {part: model.images_of(w, model.noise(n, "fixed", part)) for part in _PARTS}
     canvas.save(grid([list(row) for row in np.stack(list(drawn.values()), axis=1)], _PARTS), path)
     return drawn

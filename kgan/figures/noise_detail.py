@@ -51,7 +51,7 @@ def draw_noise_detail(path, model, *, n=3, draws=100, seed=0, label=None):
     canvas.check_png(path)
     model = check_styles(model)
     check_counts(n=n, draws=draws)
-    w = model.map(drawn_z(model, n, seed), model.labels(label, n))
+    w = model.map(drawn_z(model, n, seed), label)
     shown, spread = [], []
     for place in range(n):
         noise = model.noise(draws, "random", seed=seed + 1 + place)

@@ -86,8 +86,7 @@ def draw_style_mixing(path, model, *, sources=5, psi=0.7, seed=0, label=None):
     check_counts(sources=sources)
     bands = style_bands(model.num_layers)
     rows = [(name, bands[name]) for name, count in _ROWS if name in bands for _ in range(count)]
-    labels = model.labels(label, sources + len(rows))
-    w = model.styles(model.map(drawn_z(model, sources + len(rows), seed), labels), psi)
+    w = model.styles(model.map(drawn_z(model, sources + len(rows), seed), label), psi)
     images = model.images_of(w)
     mixed = np.stack(
         [

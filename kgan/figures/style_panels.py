@@ -1,8 +1,9 @@
 """What the figures of styles share: the check of the model, and labelled grids of images."""
 
+import keras
 import numpy as np
 
-from kgan import latents
+from kgan import checks, latents
 from kgan.errors import UsageError
 from kgan.figures import tiles
 from kgan.models.style_edits import StyleEdits
@@ -14,16 +15,21 @@ def check_styles(model):
     """The model; raises UsageError unless it has styles."""
     if not isinstance(model, StyleEdits):
         raise UsageError(
-            f"the figure needs a model with styles, such as StyleGAN, got {type(model).__name__}"
+            f"the figure needs the run of a model with styles, such as StyleGAN, got {_kind(model)}"
         )
     return model
+
+
+def _kind(source):
+    """A bundle's generator makes images, but has no weights to ask for their parts."""
+    name = type(source).__name__
+    return f"a {name}" if isinstance(source, keras.Model) else f"a bundle's {name}"
 
 
 def check_counts(**counts):
     """Raises UsageError unless all are integers of at least 1."""
     for name, value in counts.items():
-        if value != int(value) or value < 1:
-            raise UsageError(f"{name} must be an integer of at least 1, got {value}")
+        checks.count(name, value)
 
 
 def drawn_z(model, n, seed):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgan import checks
 from kgan.errors import UsageError
 from kgan.layers.equalized import EqualizedDense
 from kgan.layers.instance_norm import InstanceNormalization
@@ -34,9 +35,8 @@ class AdaIN(keras.layers.Layer):
 
     def __init__(self, row, epsilon=1e-8, equalized=True, **kwargs):
         super().__init__(**kwargs)
-        if row != int(row) or row < 0:
-            raise UsageError(f"row must be an integer of at least 0, got {row}")
-        self.row, self.epsilon, self.equalized = int(row), float(epsilon), bool(equalized)
+        self.row = checks.count("row", row, 0)
+        self.epsilon, self.equalized = float(epsilon), bool(equalized)
         self.normalize = InstanceNormalization(epsilon, dtype=self.dtype_policy)
 
     def build(self, input_shape):

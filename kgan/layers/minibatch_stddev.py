@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgan import checks
 from kgan.errors import UsageError
 
 
@@ -29,9 +30,7 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def __init__(self, group_size=4, **kwargs):
         super().__init__(**kwargs)
-        if group_size != int(group_size) or group_size < 1:
-            raise UsageError(f"group_size must be an integer of at least 1, got {group_size}")
-        self.group_size = int(group_size)
+        self.group_size = checks.count("group_size", group_size)
 
     def check_batch(self, batch_size):
         """Raises UsageError unless batches of this size fall into groups."""

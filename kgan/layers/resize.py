@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kgan import checks
 from kgan.errors import UsageError
 
 
@@ -63,7 +64,7 @@ class Upsample2D(keras.layers.Layer):
 
     def __init__(self, factor=2, interpolation="nearest", **kwargs):
         super().__init__(**kwargs)
-        _check_factor(factor)
+        factor = checks.count("factor", factor)
         if interpolation not in ("nearest", "bilinear"):
             raise UsageError(f'interpolation must be "nearest" or "bilinear", got {interpolation!r}')
         self.factor = factor
@@ -102,8 +103,7 @@ class Downsample2D(keras.layers.Layer):
 
     def __init__(self, factor=2, **kwargs):
         super().__init__(**kwargs)
-        _check_factor(factor)
-        self.factor = factor
+        self.factor = checks.count("factor", factor)
 
     def call(self, inputs):
         self.compute_output_shape(inputs.shape)
@@ -121,11 +121,6 @@ class Downsample2D(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor}
-
-
-def _check_factor(factor):
-    if factor != int(factor) or factor < 1:
-        raise UsageError(f"factor must be an integer of at least 1, got {factor}")
 
 
 def _nearest(images, n, axis):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kgan import checks
 from kgan.errors import UsageError
 
 
@@ -33,12 +34,10 @@ class Truncation(keras.layers.Layer):
 
     def __init__(self, layers, cutoff=8, decay=0.995, **kwargs):
         super().__init__(**kwargs)
-        for name, value, least in (("layers", layers, 1), ("cutoff", cutoff, 0)):
-            if value != int(value) or value < least:
-                raise UsageError(f"{name} must be an integer of at least {least}, got {value}")
         if not 0.0 <= decay < 1.0:
             raise UsageError(f"decay must be in [0, 1), got {decay}")
-        self.layers, self.cutoff, self.decay = int(layers), int(cutoff), float(decay)
+        self.layers, self.cutoff = checks.count("layers", layers), checks.count("cutoff", cutoff, 0)
+        self.decay = float(decay)
 
     def build(self, input_shape):
         self.mean = self.add_weight(

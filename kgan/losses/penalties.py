@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from kgan import checks
 from kgan._backend import input_gradient
 from kgan.errors import UsageError
 from kgan.layers.safe_norm import safe_norm
@@ -34,10 +35,8 @@ class Penalty:
     def __init__(self, weight, interval=1):
         if not (math.isfinite(weight) and weight >= 0):
             raise UsageError(f"weight must be at least 0, got {weight}")
-        if interval != int(interval) or interval < 1:
-            raise UsageError(f"interval must be an integer of at least 1, got {interval}")
         self.weight = float(weight)
-        self.interval = int(interval)
+        self.interval = checks.count("interval", interval)
 
     def __call__(self, critic, real, fake, seed=None):
         """The penalty, a scalar; `critic` maps images `[B, ...]` to scores."""

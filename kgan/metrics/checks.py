@@ -1,25 +1,10 @@
 """The rules that arrays and settings of a score keep, and arrays that grow batch by batch."""
 
-import math
-import numbers
-
 import numpy as np
 
+from kgan.checks import count as count
+from kgan.checks import positive as positive
 from kgan.errors import DataError, UsageError
-
-
-def count(name, value, minimum=1):
-    """`value` as an int; UsageError unless it is an integer of at least `minimum`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
-        raise UsageError(f"{name} must be an integer >= {minimum}, got {value!r}")
-    return int(value)
-
-
-def positive(name, value):
-    """`value` as a float; UsageError unless it is finite and greater than 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < math.inf:
-        raise UsageError(f"{name} must be a finite number > 0, got {value!r}")
-    return float(value)
 
 
 def matrix(name, array, columns=None):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from kgan import _backend, layers, losses
+from kgan import _backend, checks, layers, losses
 from kgan.engine.average import MovingAverage
 from kgan.engine.growing import GrowingModel, GrowingNetwork, check_game
 from kgan.engine.growth_schedule import GrowthSchedule
@@ -39,8 +39,7 @@ class PGGANNetwork(GrowingNetwork):
     def __init__(self, resolution=1024, channels=3, fmap_base=8192, fmap_max=512, equalized=True, **kwargs):
         super().__init__(resolution, **kwargs)
         for name, value in (("channels", channels), ("fmap_base", fmap_base), ("fmap_max", fmap_max)):
-            if value != int(value) or value < 1:
-                raise UsageError(f"{name} must be an integer of at least 1, got {value}")
+            checks.count(name, value)
         self.channels, self.fmap_base, self.fmap_max = channels, fmap_base, fmap_max
         self.equalized = equalized
 
@@ -248,8 +247,8 @@ class PGGANDiscriminator(PGGANNetwork):
 
 def check_classes(num_classes):
     """Raises UsageError unless a number of classes is `None` or at least 2."""
-    if num_classes is not None and (num_classes != int(num_classes) or num_classes < 2):
-        raise UsageError(f"num_classes must be None or an integer of at least 2, got {num_classes}")
+    if num_classes is not None:
+        checks.count("num_classes", num_classes, 2)
 
 
 def _networks(resolution=1024, channels=3, *, latent_dim=512, group_size=4, **widths):

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from kgan import _backend, conditions, latents, styles
+from kgan import _backend, checks, conditions, latents, styles
 from kgan.engine.growing import GrowingModel
-from kgan.errors import UsageError
 from kgan.styles import check_psi
 from kgan.types import to_uint8
 
@@ -51,12 +50,15 @@ class StyleControls(GrowingModel):
         Raises:
             UsageError: an argument breaks its rule.
         """
-        specs = [spec for spec in self.sampling_inputs() if spec.name.startswith("noise_")]
+        specs = self._noise_inputs()
         fixed = {
             spec.name: np.array(ops.convert_to_numpy(buffer.value), "float32")
             for spec, buffer in zip(specs, self.style_generator().fixed_noise)
         }
         return self.masked(styles.noise_values(specs, fixed, n, mode, seed), layers)
+
+    def _noise_inputs(self):
+        return [spec for spec in self.sampling_inputs() if spec.name.startswith("noise_")]
 
     def masked(self, noise, layers):
         """Noise with zeros in all but some layers, which are said as in `noise`."""
@@ -102,8 +104,7 @@ class StyleControls(GrowingModel):
         Raises:
             UsageError: an argument breaks its rule.
         """
-        if n < 1:
-            raise UsageError(f"n must be >= 1, got {n}")
+        n = checks.count("n", n)
         specs = self.sampling_inputs()
         given = conditions.checked(specs, {"truncation_psi": truncation_psi, **given}, n, self.class_names)
         check_psi(given["truncation_psi"])
@@ -127,17 +128,18 @@ class StyleControls(GrowingModel):
 
         Args:
             z: float `[n, latent_dim]`.
-            label: class numbers `[n]` where there are classes.
-            batch_size: how many at a time.
+            label: class number or name, or `n` of them, where there are classes.
+            batch_size: how many at a time, >= 1.
 
         Returns:
             float32 `[n, d]`.
+
+        Raises:
+            UsageError: z of another shape, or a label that is missing, too much or of no class.
         """
-        inputs = {"z": np.asarray(z, "float32")}
-        if self.generator.num_classes is not None:
-            inputs["label"] = np.asarray(label, "int32")
-        mapping = self.style_generator().mapping
-        return self._run(mapping, inputs, batch_size)
+        specs = [spec for spec in self.sampling_inputs() if spec.name in self.generator.conditions]
+        inputs = styles.mapping_inputs(specs, z, label, self.class_names)
+        return self._run(self.style_generator().mapping, inputs, batch_size)
 
     def styles(self, w, psi: Any = 1.0, cutoff=None):
         """One style for each layer, truncated: `mean + psi (w - mean)` in the first layers.
@@ -165,24 +167,32 @@ class StyleControls(GrowingModel):
 
         Args:
             w: float `[n, d]` or `[n, layers, d]`, used as it is.
-            noise: dict from `noise` or `None` for the generator's fixed noise.
-            batch_size: images made at a time.
+            noise: dict of some of `noise_0`, `noise_1`, ... to arrays `[n, side, side, 1]`, or one image for
+                all; layers that it lacks have none. `None` for the generator's fixed noise.
+            batch_size: images made at a time, >= 1.
 
         Returns:
             float32 `[n, height, width, channels]`, in about [-1, 1].
 
         Raises:
-            UsageError: w of another shape.
+            UsageError: w or noise of another shape, or noise of a layer that has none.
         """
         w = self._per_layer(w)
-        noise = self.noise(len(w), "fixed") if noise is None else noise
+        if noise is None:
+            noise = self.noise(len(w), "fixed")
+        else:
+            given = conditions.checked(self._noise_inputs(), noise, len(w))
+            noise = {**self.noise(len(w), "none"), **given}
         network = self.style_generator().synthesis_at(self.phase.side, self.blending)
         return self._run(network, {"w": w, **noise}, batch_size)
 
     def _run(self, network, inputs, batch_size):
+        checks.count("batch_size", batch_size)
         n, parts = len(next(iter(inputs.values()))), []
         for start in range(0, n, batch_size):
-            part = {k: ops.convert_to_tensor(v[start : start + batch_size]) for k, v in inputs.items()}
+            rows = slice(start, start + batch_size)
+            # Copies, as torch warns of arrays that are one value repeated.
+            part = {name: ops.convert_to_tensor(np.array(value[rows])) for name, value in inputs.items()}
             with _backend.no_grad():
                 made = network(part if isinstance(network.input, dict) else part["z"], training=False)
             parts.append(ops.convert_to_numpy(ops.cast(made, "float32")))

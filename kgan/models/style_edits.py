@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from kgan import directions, latents
+from kgan import checks, directions, latents
 from kgan.errors import UsageError
 from kgan.metrics.path_length import extractor_distance, perceptual_path_length
 from kgan.models.style_controls import StyleControls
 from kgan.models.style_projection import project
-from kgan.styles import check_range, check_space, mixed
+from kgan.styles import check_range, check_space, mixed, two_ends
 from kgan.types import to_uint8
 
 SWEEP = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0)
@@ -65,7 +65,7 @@ class StyleEdits(StyleControls):
             end: z where it ends.
             steps: images, at least 2.
             space: "z" for a great circle there, "w" for a straight line between what z is mapped to.
-            label: class number of all images, where there are classes.
+            label: class number or name of all images, where there are classes.
             psi: truncation, in [-1, 1].
             noise: dict from `noise`, for `steps` samples, or `None` for the generator's fixed noise.
 
@@ -76,12 +76,12 @@ class StyleEdits(StyleControls):
             UsageError: an argument breaks its rule.
         """
         check_space(space)
-        z = np.asarray([start, end], "float32")
+        z = two_ends(start, end, self.generator.latent_dim)
         if space == "w":
-            ends = self.map(z, self.labels(label, 2))
+            ends = self.map(z, label)
             w = latents.path(ends[0], ends[1], steps, "lerp")
         else:
-            w = self.map(latents.path(z[0], z[1], steps, "slerp"), self.labels(label, steps))
+            w = self.map(latents.path(z[0], z[1], steps, "slerp"), label)
         return self.images_of(self.styles(w, psi), noise)
 
     def truncation_sweep(self, z, psis=SWEEP, cutoff=None, *, label=None, noise=None):
@@ -91,7 +91,7 @@ class StyleEdits(StyleControls):
             z: `[n, latent_dim]`.
             psis: numbers in [-1, 1].
             cutoff: layers that are truncated, 0 to their number.
-            label: class number, or `[n]`, where there are classes.
+            label: class number or name, or n of them, where there are classes.
             noise: dict from `noise`, for n samples, or `None` for the generator's fixed noise.
 
         Returns:
@@ -100,7 +100,7 @@ class StyleEdits(StyleControls):
         Raises:
             UsageError: an argument breaks its rule.
         """
-        w = self.map(z, self.labels(label, len(z)))
+        w = self.map(z, label)
         cutoff = self.num_layers if cutoff is None else cutoff
         return np.stack([self.images_of(self.styles(w, psi, cutoff), noise) for psi in psis])
 
@@ -133,11 +133,12 @@ class StyleEdits(StyleControls):
             float32 styles `[n, layers, d]`.
 
         Raises:
-            UsageError: layers outside the network, or a direction of another length.
+            UsageError: layers outside the network, a direction of another length, or strengths that are
+                neither one nor n finite numbers.
         """
         w = self._per_layer(w).copy()
         first, last = check_range((0, self.num_layers - 1) if layers is None else layers, self.num_layers)
-        w[:, first : last + 1] += _step(direction, strength, w.shape[-1])[..., None, :]
+        w[:, first : last + 1] += _steps(direction, strength, w.shape[-1], len(w))[:, None]
         return w
 
     def images_of(self, styles, noise=None):
@@ -194,8 +195,7 @@ class StyleEdits(StyleControls):
         if check_space(space) == "w":
             moved = self.edit(w, direction, strength)
         else:
-            step = _step(direction, strength, z.shape[1]).astype("float32")
-            moved = self.map(z + step, self.labels(label, n))
+            moved = self.map(z + _steps(direction, strength, z.shape[1], n), label)
         before, after = self.images_of(w), self.images_of(moved)
 
         def change(judge):
@@ -207,8 +207,8 @@ class StyleEdits(StyleControls):
 
     def latents_drawn(self, n, seed=0, label=None):
         """z `[n, latent_dim]` of a seed, and the w that it is mapped to, `[n, d]`."""
-        z = latents.draw(self.sampling_inputs()[:1], n, seed)["z"]
-        return z, self.map(z, self.labels(label, n))
+        z = latents.draw(self.sampling_inputs()[:1], checks.count("n", n), seed)["z"]
+        return z, self.map(z, label)
 
     # -- projection
 
@@ -256,7 +256,7 @@ class StyleEdits(StyleControls):
 
         def generate(x):
             x = np.asarray(x, "float32")
-            w = self.map(x, self.labels(label, len(x))) if space == "z" else x
+            w = self.map(x, label) if space == "z" else x
             low, high = self.data_range
             return (self.synthesize(w) - low) * np.float32(255.0 / (high - low))
 
@@ -273,20 +273,16 @@ class StyleEdits(StyleControls):
         extractor = f"{features.name} {features.digest[:8]} {features.output}"
         return PathLength(found.value, found.std or 0.0, space, sampling, n, extractor)
 
-    def labels(self, label, n):
-        """Class numbers `[n]` of a class or of n, or `None` where there are no classes."""
-        if self.generator.num_classes is None:
-            return None
-        if label is None:
-            raise UsageError("label must be given for a model with classes, got None")
-        return np.broadcast_to(np.asarray(label, "int32"), (n,))
 
-
-def _step(direction, strength, dim):
+def _steps(direction, strength, dim, n):
+    """How far each of n latents moves, float32 `[n, dim]`."""
     vector, unit = direction, 1.0
     if isinstance(direction, directions.Direction):
         vector, unit = direction.normal, direction.spread
     vector = np.asarray(vector, "float32")
     if vector.shape != (dim,):
         raise UsageError(f"direction must be a vector of {dim} numbers, got {list(vector.shape)}")
-    return (np.asarray(strength, "float32") * np.float32(unit))[..., None] * vector
+    strength = np.asarray(strength, "float32")
+    if strength.shape not in ((), (n,)) or not np.isfinite(strength).all():
+        raise UsageError(f"strength must be one finite number or {n}, got {strength.tolist()}")
+    return np.broadcast_to(strength * np.float32(unit), (n,))[:, None] * vector

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kgan import checks
 from kgan.engine.model import AdversarialModel
 from kgan.errors import UsageError
 from kgan.layers.resize import resize
@@ -209,8 +210,7 @@ def project(
     if images.dtype != np.uint8 or images.shape[1:] != model.image_shape or not len(images):
         wanted = ", ".join(map(str, ("n >= 1", *model.image_shape)))
         raise UsageError(f"images must be uint8 [{wanted}], got {images.dtype} {list(images.shape)}")
-    if steps < 1 or not learning_rate > 0:
-        raise UsageError(f"steps must be at least 1 and learning_rate > 0, got {steps} and {learning_rate}")
+    steps, learning_rate = checks.count("steps", steps), checks.positive("learning_rate", learning_rate)
     if features is not None and not isinstance(features, KerasFeatures):
         raise UsageError(
             f"features must be KerasFeatures, which have gradients, got {type(features).__name__}"

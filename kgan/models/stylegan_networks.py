@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import layers
+from kgan import checks, layers
 from kgan.errors import UsageError
 from kgan.layers.equalized import SQRT2
 from kgan.models.pggan import PGGANNetwork, check_classes
@@ -41,7 +41,8 @@ class StyleGANGenerator(PGGANNetwork):
         constant: the first maps are a learnt constant, otherwise a linear function of w.
         noise: noise at every layer.
         num_classes: number of classes, at least 2, or `None` for no label.
-        truncation_cutoff: layers that truncation acts on, from the first on, at least 0.
+        truncation_cutoff: layers that truncation acts on, from the first on, at least 0; all where they are
+            fewer.
 
     Raises:
         UsageError: an argument breaks its rule.
@@ -78,8 +79,7 @@ class StyleGANGenerator(PGGANNetwork):
         super().__init__(resolution, channels, fmap_base, fmap_max, equalized, name=name, **kwargs)
         check_classes(num_classes)
         for key, value, least in (("latent_dim", latent_dim, 1), ("mapping_layers", mapping_layers, 0)):
-            if value != int(value) or value < least:
-                raise UsageError(f"{key} must be an integer of at least {least}, got {value}")
+            checks.count(key, value, least)
         if constant and not styles:
             raise UsageError("constant must be False without styles, where the first maps alone see w")
         self.latent_dim, self.mapping_layers, self.mapping_rate = latent_dim, mapping_layers, mapping_rate

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kgan import _backend
+from kgan import _backend, latents
 from kgan.callbacks import Checkpoint, Progress
 from kgan.contract import difference
 from kgan.data.image_stream import ImageStream
 from kgan.engine import GrowthSchedule
+from kgan.engine.growing import shrink
 from kgan.errors import CheckpointError, UsageError
 from kgan.layers import Fade
-from kgan.models import PGGAN
+from kgan.models import PGGAN, StyleGAN
 from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
 from kgan.run import Rest
 
@@ -107,24 +108,36 @@ def trained(growing):
 def test_one_fit_passes_all_phases(trained):
     epochs = [(0, 4, False), (1, 8, True), (2, 8, True), (3, 8, False)]
     assert trained.watch.seen == ["begin", *epochs, "end"]
-    assert trained.watch.steps == [2, 2, 2, 2]
+    assert trained.watch.steps == [2, 1, 2, 2]
     assert trained.history.epoch == [0, 1, 2, 3]
     assert all(np.isfinite(trained.history.history["discriminator_loss"]))
-    assert trained.model.images_shown() == 32
-    assert int(ops.convert_to_numpy(trained.model.optimizer.iterations.value)) == 8
+    assert trained.model.images_shown() == 28
+    assert int(ops.convert_to_numpy(trained.model.optimizer.iterations.value)) == 7
 
 
 def test_each_phase_is_compiled_once_with_its_own_shapes(trained):
     phases = [(4, False, (4, 4)), (8, True, (8, 8)), (8, False, (8, 8))]
     if keras.backend.backend() == "torch":  # eager: the step runs every time
-        assert trained.calls == [phases[0]] * 2 + [phases[1]] * 4 + [phases[2]] * 2
+        assert trained.calls == [phases[0]] * 2 + [phases[1]] * 3 + [phases[2]] * 2
     else:
         assert trained.calls == phases
 
 
+def test_stylegan_is_compiled_once_per_phase():
+    model = StyleGAN.tiny()
+    model.begin(0)
+    model.compile()
+    calls = count_steps(model)
+    model.fit(Stored(), **SILENT)
+    assert model.images_shown() == 24
+    phases = [(4, False, (4, 4)), (8, True, (8, 8)), (8, False, (8, 8))]
+    each = 2 if keras.backend.backend() == "torch" else 1  # eager: the step runs every time
+    assert calls == [phase for phase in phases for _ in range(each)]
+
+
 def test_alpha_is_a_line_in_images_shown(trained):
-    # The fade of 16 images has steps at 0, 4, 8, 12; after it the old layers are gone.
-    assert trained.alphas == [[1.0] * 3, [0.25] * 3, [0.75] * 3, [1.0] * 3]
+    # The fade of 11 images has steps at 0, 4 and 8, none at alpha 1; after it the old layers are gone.
+    np.testing.assert_allclose(trained.alphas, [[1.0] * 3, [0.0] * 3, [8 / 11] * 3, [1.0] * 3], rtol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +147,7 @@ def interrupted(growing, tmp_path_factory):
     backup = keras.callbacks.BackupAndRestore(folder / "backup", save_freq=1, delete_checkpoint=False)
     with pytest.raises(StopError):
         half.fit(
-            Stored(), callbacks=[Checkpoint(folder / "run", every_steps=1), backup, StopAt(1, 1)], **SILENT
+            Stored(), callbacks=[Checkpoint(folder / "run", every_steps=1), backup, StopAt(2, 1)], **SILENT
         )
     return folder
 
@@ -143,24 +156,24 @@ def test_a_run_resumes_exactly_within_a_fade(trained, interrupted, growing):
     rest, data = growing(seed=9), Stored()
     checkpoint = Checkpoint(interrupted / "run")
     state = checkpoint.restore(rest)
-    assert (state.epoch, state.batch) == (1, 1)
-    assert (rest.phase.side, rest.phase.fading, rest.images_shown()) == (8, True, 12)
-    part = {"initial_epoch": 1, "epochs": 2, "callbacks": [checkpoint], **SILENT}
+    assert (state.epoch, state.batch) == (2, 1)
+    assert (rest.phase.side, rest.phase.fading, rest.images_shown()) == (8, True, 16)
+    part = {"initial_epoch": 2, "epochs": 3, "callbacks": [checkpoint], **SILENT}
     found = rest.fit(Rest(data, 1), **part).history
     # The mean over the epoch includes the batches before the stop.
-    assert {name: [column[1]] for name, column in trained.history.history.items()} == found
-    rest.fit(data, callbacks=[checkpoint], initial_epoch=2, epochs=4, **SILENT)
+    assert {name: [column[2]] for name, column in trained.history.history.items()} == found
+    rest.fit(data, callbacks=[checkpoint], initial_epoch=3, epochs=4, **SILENT)
     assert difference(trained.model, rest) == 0.0
 
 
 def test_backup_and_restore_is_exact_within_a_fade(trained, interrupted, growing):
     rest = growing(seed=9)
     backup = keras.callbacks.BackupAndRestore(interrupted / "backup", save_freq=1, delete_checkpoint=False)
-    assert rest.fit(Stored(), callbacks=[backup], **SILENT).epoch == [1, 2, 3]
+    assert rest.fit(Stored(), callbacks=[backup], **SILENT).epoch == [2, 3]
     assert difference(trained.model, rest) == 0.0
     # After its schedule the training goes on at the last side.
     rest.fit(Stored(), epochs=5, initial_epoch=4, **SILENT)
-    assert (rest.images_shown(), rest.phase.side) == (40, 8)
+    assert (rest.images_shown(), rest.phase.side) == (36, 8)
 
 
 def test_a_fade_begins_at_the_old_images_and_ends_without_them(growing):
@@ -178,7 +191,7 @@ def test_a_fade_begins_at_the_old_images_and_ends_without_them(growing):
     reals = ops.convert_to_numpy(model.reals(ops.convert_to_tensor(images)))
     np.testing.assert_allclose(reals, small.repeat(2, axis=1).repeat(2, axis=2), rtol=1e-6, atol=1e-6)
     # At alpha 1 the old colours have no influence and no gradient.
-    model.begin(1, shown=16)
+    model.begin(1, shown=11)
     np.testing.assert_array_equal(
         ops.convert_to_numpy(model.part(model.generator)(z)), ops.convert_to_numpy(model.generator.at(8)(z))
     )
@@ -199,13 +212,39 @@ def test_a_fade_begins_at_the_old_images_and_ends_without_them(growing):
         assert not any(isinstance(layer, Fade) for layer in model.part(network).layers)
 
 
+def made(network, inputs):
+    """What a network of one side makes of those of the inputs that it has."""
+    named = network.input if isinstance(network.input, dict) else ["z"]
+    values = {name: inputs[name] for name in named}
+    return ops.convert_to_numpy(network(values if isinstance(network.input, dict) else values["z"]))
+
+
+@pytest.mark.parametrize("kind", [PGGAN, StyleGAN])
+def test_both_ends_of_a_fade_are_exact(kind):
+    model = kind.tiny()
+    model.begin(1)
+    inputs = latents.draw(model.sampling_inputs(), 4, seed=1)
+    small = made(model.generator.at(4), inputs)
+    doubled = small.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(made(model.part(model.generator), inputs), doubled)
+    images = ops.convert_to_tensor(np.random.default_rng(4).normal(size=(4, 8, 8, 1)).astype("float32"))
+    score = ops.convert_to_numpy(model.discriminator.at(4)(shrink(images, 2)))
+    np.testing.assert_array_equal(ops.convert_to_numpy(model.part(model.discriminator)(images)), score)
+    model.begin(1, shown=model.phase.images)
+    np.testing.assert_array_equal(
+        made(model.part(model.generator), inputs), made(model.generator.at(8), inputs)
+    )
+    found, whole = (network(images) for network in (model.part(model.discriminator), model.discriminator))
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), ops.convert_to_numpy(whole))
+
+
 def test_what_is_sampled_and_exported_has_lost_the_old_layers(growing):
     model = growing(compiled=False)
     assert model.sample(2, seed=0).shape == (2, 4, 4, 1)
     model.begin(1, shown=8)
     assert any(isinstance(layer, Fade) for layer in model.sampling_network().layers)
     assert model.sampling_network() is model.sampling_network()
-    for place in ((1, 16), (2, 0)):  # a fade that is complete, and what follows
+    for place in ((1, 11), (2, 0)):  # a fade that is complete, and what follows
         model.begin(*place)
         network = model.sampling_network()
         assert [layer.name for layer in network.layers] == ["z", "block_4", "block_8", "to_rgb_8"]
@@ -236,8 +275,8 @@ def test_epochs_of_different_lengths_have_their_progress(growing, pictures, caps
     model = growing(batch_size={4: 4, 8: 2})
     model.fit(pictures, callbacks=[Progress(epochs=4, steps_per_epoch=77, every_seconds=0)], **SILENT)
     lines = capsys.readouterr().out.splitlines()
-    assert "epoch 1/4, step 2/14, 14 %" in lines[2]
-    assert "epoch 4/4, step 14/14, 100 %" in lines[-1]
+    assert "epoch 1/4, step 2/12, 16 %" in lines[2]
+    assert "epoch 4/4, step 12/12, 100 %" in lines[-1]
 
 
 @pytest.mark.once
@@ -258,12 +297,12 @@ def test_another_schedule_is_refused(growing, pictures, tmp_path):
     model = growing()
     model.fit(pictures, epochs=1, **SILENT)
     model.save_weights(tmp_path / "model.weights.h5")
-    with pytest.raises(ValueError, match="saved training, fade_images 16, got 24"):
+    with pytest.raises(ValueError, match="saved training, fade_images 11, got 24"):
         growing(fade_images=24).load_weights(tmp_path / "model.weights.h5")
     keeper = Checkpoint(tmp_path / "run")
     keeper.set_model(model)
     keeper.save()
-    with pytest.raises(CheckpointError, match="saved training, fade_images 16, got 24"):
+    with pytest.raises(CheckpointError, match="saved training, fade_images 11, got 24"):
         Checkpoint(tmp_path / "run").restore(growing(fade_images=24))
 
 

@@ -1,6 +1,7 @@
 """Phases of the published schedules, and what no schedule may be."""
 
 import itertools
+import math
 
 import keras
 import pytest
@@ -59,11 +60,18 @@ def test_phases_count_whole_batches_and_epochs():
         (16, True, 50, 8),
         (16, False, 400, 8),
     ]
-    # 100 images in 3 epochs of ceil(100 / 48) = 3 batches are 144; the next phase begins after them.
-    assert (phases[0].epochs, phases[0].steps_per_epoch, phases[0].shown) == (3, 3, 144)
+    # 100 images are 7 batches of 16, in 3 epochs of 2, 2 and 3; the next phase begins after them.
+    assert (phases[0].epochs, phases[0].steps, phases[0].shown) == (3, 7, 112)
+    assert [schedule.steps_of(epoch) for epoch in range(3)] == [2, 2, 3]
+    assert [phases[0].epoch_of(step) for step in range(8)] == [0, 0, 1, 1, 2, 2, 2, 3]
     for phase, following in itertools.pairwise(phases):
         assert following.first == phase.first + phase.shown
-        assert phase.images <= phase.shown < phase.images + phase.epochs * phase.batch_size
+        # The last step of a fade begins with alpha below 1.
+        assert phase.shown - phase.batch_size < phase.images <= phase.shown
+    steps = [schedule.steps_of(epoch) for epoch in range(schedule.epochs)]
+    assert sum(steps) == sum(phase.steps for phase in phases)
+    # Epochs after the schedule are as long as those of its last phase.
+    assert [schedule.steps_of(schedule.epochs + extra) for extra in range(13)] == steps[-13:]
     assert schedule.epochs == sum(phase.epochs for phase in phases)
     assert [schedule.phase_of(epoch) for epoch in (0, 2, 3, 99)] == [
         phases[0],
@@ -80,6 +88,27 @@ def test_learning_rates_hold_from_the_side_that_names_them():
     schedule = GrowthSchedule(64, learning_rate={4: 1e-3, 32: 2e-3})
     rates = {phase.side: phase.learning_rate for phase in schedule.phases}
     assert rates == {4: 1e-3, 8: 1e-3, 16: 1e-3, 32: 2e-3, 64: 2e-3}
+
+
+@pytest.mark.parametrize(("images", "batch", "epoch"), [(100, 16, 33), (7, 3, 2), (1, 8, 5), (1000, 7, 64)])
+def test_epochs_of_a_phase_meet_without_gaps(images, batch, epoch):
+    schedule = GrowthSchedule(
+        8, stable_images=images, fade_images=images, batch_size=batch, images_per_epoch=epoch
+    )
+    for phase in schedule.phases:
+        lengths = [phase.begin_of(n + 1) - phase.begin_of(n) for n in range(phase.epochs)]
+        assert sum(lengths) == phase.steps
+        assert 1 <= min(lengths) <= max(lengths) <= min(lengths) + 1
+        places = [phase.epoch_of(step) for step in range(phase.steps)]
+        assert [places.count(n) for n in range(phase.epochs)] == lengths
+
+
+def test_the_last_part_may_be_longer_or_shorter():
+    settings = {"start": 16, "stable_images": 100, "fade_images": 50, "batch_size": 10}
+    for last in (30, 400):
+        schedule = GrowthSchedule(32, last_images=last, **settings)
+        assert [phase.images for phase in schedule.phases] == [100, 50, last]
+        assert GrowthSchedule(32, total_images=150 + last, **settings).phases == schedule.phases
 
 
 def test_no_fade_is_a_jump():
@@ -105,13 +134,28 @@ def test_round_trip():
         ({"resolution": 2}, "resolution must be a power of two from 4 to 1024, got 2"),
         ({"start": 6}, "start must be a power of two from 4 to 1024, got 6"),
         ({"start": 64}, "start must be at most the resolution 32, got 64"),
-        ({"stable_images": 0}, "stable_images must be an integer of at least 1, got 0"),
-        ({"fade_images": -1}, "fade_images must be an integer of at least 0, got -1"),
-        ({"images_per_epoch": 0.5}, "images_per_epoch must be an integer of at least 1, got 0.5"),
-        ({"batch_size": 0}, "batch_size must be an integer of at least 1 at 4x4, got 0"),
-        ({"batch_size": {8: 4}}, "batch_size must be an integer of at least 1 at 4x4, got None"),
+        ({"stable_images": 0}, "stable_images must be an integer >= 1, got 0"),
+        ({"fade_images": -1}, "fade_images must be an integer >= 0, got -1"),
+        ({"images_per_epoch": 0.5}, "images_per_epoch must be an integer >= 1, got 0.5"),
+        ({"images_per_epoch": 0}, "images_per_epoch must be an integer >= 1, got 0"),
+        ({"stable_images": math.nan}, "stable_images must be an integer >= 1, got nan"),
+        ({"fade_images": math.inf}, "fade_images must be an integer >= 0, got inf"),
+        ({"fade_images": None}, "fade_images must be an integer >= 0, got None"),
+        ({"last_images": 0}, "last_images must be an integer >= 1, got 0"),
+        ({"last_images": 10, "total_images": 600}, "last_images must be None with total_images, got 10"),
+        ({"total_images": 7e6 + 0.5}, "total_images must be an integer >= 1, got 7000000.5"),
+        ({"batch_size": 0}, "batch_size at 4x4 must be an integer >= 1, got 0"),
+        ({"batch_size": "x"}, "batch_size at 4x4 must be an integer >= 1, got 'x'"),
+        ({"batch_size": {8: 4}}, "batch_size at 4x4 must be an integer >= 1, got None"),
+        ({"batch_size": {8.5: 4}}, "a side must be a power of two from 4 to 1024, got 8.5"),
+        ({"batch_size": {"big": 4}}, "a side must be a power of two from 4 to 1024, got 'big'"),
         ({"batch_size": {9: 4}}, "a side must be a power of two from 4 to 1024, got 9"),
-        ({"learning_rate": -1.0}, "learning_rate must be greater than 0 at 4x4, got -1.0"),
+        ({"learning_rate": -1.0}, "learning_rate at 4x4 must be a finite number > 0, got -1.0"),
+        ({"learning_rate": math.inf}, "learning_rate at 4x4 must be a finite number > 0, got inf"),
+        *(
+            ({"resolution": side}, f"resolution must be a power of two from 4 to 1024, got {side!r}")
+            for side in (32.0, math.nan, math.inf, None, "32", True)
+        ),
         (
             {"stable_images": 100, "fade_images": 100, "total_images": 600},
             "total_images must be more than 600 to reach 32x32, got 600",

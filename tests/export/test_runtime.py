@@ -72,8 +72,8 @@ def test_one_value_for_all(generator):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 0}, "n must be at least 1, got 0"),
-        ({"n": 1, "batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"n": 0}, "n must be an integer >= 1, got 0"),
+        ({"n": 1, "batch_size": 0}, "batch_size must be an integer >= 1, got 0"),
         ({"n": 1, "label": "sock"}, "label must be one of shirt, boot, got 'sock'"),
         ({"n": 1, "label": 2}, "label must be an integer from 0 to 1, got 2"),
         ({"n": 1, "label": -1}, "label must be an integer from 0 to 1, got -1"),

@@ -144,7 +144,7 @@ def test_images_too_large_for_memory_are_refused(trained):
         translator.translate(pictures(1, 160, 400))
     with pytest.raises(UsageError, match="memory must be at least 1, got 0"):
         Translator(trained[1], memory=0)
-    with pytest.raises(UsageError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(UsageError, match="batch_size must be an integer >= 1, got 0"):
         translator.translate(pictures(1, 16, 16), 0)
 
 

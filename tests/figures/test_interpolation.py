@@ -82,7 +82,7 @@ def test_a_jump_is_measured(tmp_path):
     ("wrong", "message"),
     [
         ({"pairs": 0}, "pairs must be at least 1, got 0"),
-        ({"steps": 1}, "steps must be at least 2, got 1"),
+        ({"steps": 1}, "steps must be an integer >= 2, got 1"),
         ({"kind": "cubic"}, "kind must be lerp or slerp, got 'cubic'"),
         ({"ends": (np.zeros((2, 4)), np.zeros((2, 3)))}, r"ends must be latents of shape \[n >= 1, 4\]"),
         ({"ends": (np.zeros((2, 4)), np.zeros((1, 4)))}, "ends must be as many as beginnings, got 2 and 1"),

@@ -121,12 +121,12 @@ def test_sheets_of_every_side(side, tmp_path):
 
 @pytest.mark.parametrize("name", ["style_mixing", "noise_components", "noise_detail", "truncation"])
 def test_models_without_styles_are_refused(name, tmp_path):
-    with pytest.raises(UsageError, match="needs a model with styles, such as StyleGAN, got GAN"):
+    with pytest.raises(UsageError, match="needs the run of a model with styles, such as StyleGAN, got a GAN"):
         gallery.find(name).draw(tmp_path / "figure.png", GAN.tiny())
 
 
 def test_wrong_counts(tiny, tmp_path):
-    with pytest.raises(UsageError, match="sources must be an integer of at least 1, got 0"):
+    with pytest.raises(UsageError, match="sources must be an integer >= 1, got 0"):
         draw_style_mixing(tmp_path / "mixing.png", tiny, sources=0)
     with pytest.raises(UsageError, match=r"truncation_psi must lie in \[-1, 1\], got 2"):
         draw_truncation(tmp_path / "psi.png", tiny, psis=(2.0,))

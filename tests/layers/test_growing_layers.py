@@ -160,7 +160,7 @@ def test_equalized_arguments(arguments):
     for layer, size in ((layers.EqualizedDense, (2,)), (layers.EqualizedConv2D, (2, 3))):
         with pytest.raises(UsageError, match=f"{name} must be greater than 0, got {value}"):
             layer(*size, **arguments)
-    with pytest.raises(UsageError, match="group_size must be an integer of at least 1, got 0"):
+    with pytest.raises(UsageError, match="group_size must be an integer >= 1, got 0"):
         layers.MinibatchStdDev(0)
     with pytest.raises(UsageError, match="epsilon must be greater than 0, got 0"):
         layers.PixelNormalization(0)

@@ -72,7 +72,7 @@ def test_half_precision_stays():
 @pytest.mark.once
 def test_wrong_arguments_say_the_rule_and_the_value():
     cases = [
-        (lambda: Upsample2D(0), "factor must be an integer of at least 1, got 0"),
+        (lambda: Upsample2D(0), "factor must be an integer >= 1, got 0"),
         (lambda: Upsample2D(2, "bicubic"), "got 'bicubic'"),
         (lambda: Downsample2D(4)(ops.zeros((1, 8, 6, 1))), "multiples of 4, got 8x6"),
         (lambda: resize(ops.zeros((1, 8, 6, 1)), (0, 4)), r"size must be at least 1, got \(0, 4\)"),

@@ -107,11 +107,11 @@ def test_the_mean_after_constant_batches():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: layers.AdaIN(-1), "row must be an integer of at least 0, got -1"),
+        (lambda: layers.AdaIN(-1), "row must be an integer >= 0, got -1"),
         (lambda: layers.AdaIN(0).build([(2, 3), (2, 1, 4)]), r"AdaIN takes maps \[b, h, w, c\]"),
         (lambda: layers.NoiseInjection().build([(2, 4, 4, 3), (2, 8, 8, 1)]), r"noise must be \[4, 4, 1\]"),
-        (lambda: layers.Truncation(0), "layers must be an integer of at least 1, got 0"),
-        (lambda: layers.Truncation(4, -1), "cutoff must be an integer of at least 0, got -1"),
+        (lambda: layers.Truncation(0), "layers must be an integer >= 1, got 0"),
+        (lambda: layers.Truncation(4, -1), "cutoff must be an integer >= 0, got -1"),
         (lambda: layers.Truncation(4, decay=1.0), r"decay must be in \[0, 1\), got 1.0"),
     ],
 )

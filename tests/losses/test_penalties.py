@@ -242,7 +242,7 @@ def test_wrong_arguments_say_the_rule_and_the_value():
     x = ops.ones((2, 1))
     cases = [
         (lambda: losses.R1(-1.0), "weight must be at least 0, got -1.0"),
-        (lambda: losses.R1(1.0, interval=0), "interval must be an integer of at least 1, got 0"),
+        (lambda: losses.R1(1.0, interval=0), "interval must be an integer >= 1, got 0"),
         (lambda: losses.GradientPenalty(target=0.0), "target must be greater than 0, got 0.0"),
         (lambda: losses.GradientPenalty().at(x, x), "needs a seed, got None"),
         (lambda: losses.PathLength(decay=0.0), r"decay must lie in \(0, 1\], got 0.0"),

@@ -192,5 +192,5 @@ def test_arguments(arguments, message):
     tiny = PGGAN.tiny()
     with pytest.raises(UsageError, match=message):
         PGGAN(tiny.generator, tiny.discriminator, schedule=tiny.schedule, **arguments)
-    with pytest.raises(UsageError, match="fmap_max must be an integer of at least 1, got 0"):
+    with pytest.raises(UsageError, match="fmap_max must be an integer >= 1, got 0"):
         PGGANGenerator(8, fmap_max=0)

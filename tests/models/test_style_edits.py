@@ -157,13 +157,70 @@ def test_projection_by_features_and_layers(tiny):
         (lambda m: m.styles(np.zeros((1, 3)), 0.5, 5), "truncation_cutoff must be from 0 to 4, got 5"),
         (lambda m: m.path_length(None), "features must be a kgan.metrics extractor, got NoneType"),
         (lambda m: m.project(np.zeros((1, 4, 4, 1), "uint8")), r"images must be uint8 \[n >= 1, 8, 8, 1\]"),
-        (lambda m: m.project(m.sample(1), steps=0), "steps must be at least 1"),
+        (lambda m: m.project(m.sample(1), steps=0), "steps must be an integer >= 1, got 0"),
+        (lambda m: m.project(m.sample(1), steps=2.5), "steps must be an integer >= 1, got 2.5"),
+        (lambda m: m.project(m.sample(1), learning_rate=np.inf), "learning_rate must be a finite number > 0"),
+        (lambda m: m.mix(*np.zeros((2, 1, 3)), (0, 1, 2)), r"within 0 to 3, got \(0, 1, 2\)"),
+        (lambda m: m.mix(*np.zeros((2, 1, 3)), "coarse"), "within 0 to 3, got 'coarse'"),
+        (lambda m: m.mix(*np.zeros((2, 1, 3)), 2), "within 0 to 3, got 2"),
+        (lambda m: m.mix(*np.zeros((2, 1, 3)), (0, np.nan)), r"within 0 to 3, got \(0, nan\)"),
+        (lambda m: m.styles(np.zeros((1, 3)), 0.5, np.nan), "truncation_cutoff must be from 0 to 4, got nan"),
+        (lambda m: m.styles(np.zeros((1, 3)), "half"), r"truncation_psi must be numbers in \[-1, 1\]"),
+        (lambda m: m.styles(np.full((1, 3), np.nan)), "w must be finite, got NaN"),
+        (
+            lambda m: m.edit(np.zeros((2, 3)), np.ones(3), [1.0] * 3),
+            "strength must be one finite number or 2",
+        ),
+        (lambda m: m.edit(np.zeros((2, 3)), np.ones(3), np.inf), "strength must be one finite number or 2"),
+        (lambda m: m.map(np.zeros(3)), r"z must be \[n, 3\], got \[3\]"),
+        (lambda m: m.map(np.zeros((1, 4))), "z must be 1x3 numbers"),
+        (lambda m: m.map(np.zeros((1, 3)), 0), "label must not be given for a generator without classes"),
+        (lambda m: m.map(np.zeros((1, 3)), batch_size=0), "batch_size must be an integer >= 1, got 0"),
+        (lambda m: m.interpolate(np.zeros(2), np.ones(3), 4), "start must be a vector of 3 finite numbers"),
+        (lambda m: m.interpolate(np.zeros(3), np.full(3, np.inf), 4), "end must be a vector of 3 finite"),
+        (
+            lambda m: m.interpolate(*np.ones((2, 3)), 4, noise={"noise_0": np.zeros(5)}),
+            "noise_0 must be 4x4x4",
+        ),
+        (
+            lambda m: m.synthesize(np.zeros((1, 3)), {"noise_9": 0}),
+            "inputs must be among noise_0, .* noise_9",
+        ),
+        (lambda m: m.synthesize(np.zeros((0, 3))), r"w must be \[n, 3\] or .* got \[0, 3\]"),
+        (lambda m: m.noise(0), "n must be an integer >= 1, got 0"),
+        (lambda m: m.path_length(linear_features(), 0), "n must be an integer >= 1, got 0"),
         (lambda m: m.project(m.sample(1), features=3), "features must be KerasFeatures, .* got int"),
     ],
 )
 def test_bad_input(tiny, call, message):
     with pytest.raises(UsageError, match=message):
         call(tiny)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, z: m.map(z, 3), "label must be an integer from 0 to 2, got 3"),
+        (lambda m, z: m.map(z, -1), "label must be an integer from 0 to 2, got -1"),
+        (lambda m, z: m.map(z), "label must be given for a generator with classes, got None"),
+        (lambda m, z: m.map(z, [0, 1]), "label must be 3 numbers or one value for all"),
+        (lambda m, z: m.interpolate(*z[:2], 3, label=7), "label must be an integer from 0 to 2, got 7"),
+        (lambda m, z: m.truncation_sweep(z, label=[0] * 4), "label must be 3 numbers or one value for all"),
+        (lambda m, z: m.latents_drawn(2), "label must be given for a generator with classes, got None"),
+    ],
+)
+def test_labels_that_are_none(z, call, message):
+    with pytest.raises(UsageError, match=message):
+        call(StyleGAN.tiny(num_classes=3), z)
+
+
+@pytest.mark.once
+def test_layers_without_noise_in_a_dict_have_none(tiny, z):
+    w, drawn = tiny.map(z), tiny.noise(3, seed=1)
+    np.testing.assert_array_equal(tiny.synthesize(w, {}), tiny.synthesize(w, tiny.noise(3, "none")))
+    one = {"noise_1": drawn["noise_1"]}
+    np.testing.assert_array_equal(tiny.synthesize(w, one), tiny.synthesize(w, tiny.masked(drawn, (1, 1))))
 
 
 @pytest.mark.once

@@ -367,7 +367,7 @@ def build(generator=8, schedule=8, batch_size=4, **settings):
         ({"batch_size": {4: 4, 8: 6}}, "batch_size must be a multiple of 4, .* or smaller, got 6"),
         ({"style_mixing": 1.1}, r"style_mixing must lie in \[0, 1\], got 1.1"),
         ({"num_classes": 3}, "both networks must have the same num_classes, got None and 3"),
-        ({"num_classes": 1}, "num_classes must be None or an integer of at least 2, got 1"),
+        ({"num_classes": 1}, "num_classes must be an integer >= 2, got 1"),
         ({"discriminator_steps": 0}, "discriminator_steps must be an integer >= 1, got 0"),
         ({"gradient_pixels": "both"}, 'gradient_pixels must be "full" or "native", got .both.'),
     ],
@@ -381,7 +381,7 @@ def test_networks_and_schedule_must_fit(settings, message):
 def test_generator_arguments():
     with pytest.raises(UsageError, match="constant must be False without styles"):
         StyleGANGenerator(8, styles=False)
-    with pytest.raises(UsageError, match="mapping_layers must be an integer of at least 0, got -1"):
+    with pytest.raises(UsageError, match="mapping_layers must be an integer >= 0, got -1"):
         StyleGANGenerator(8, mapping_layers=-1)
 
 
