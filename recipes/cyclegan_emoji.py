@@ -59,6 +59,7 @@ class Config:
     constant: float = 0.5  # share of the epochs before the rate falls in a line
     mirror: bool = True  # whether images are mirrored at random
     upscale: bool = False  # whether smaller pictures are enlarged, instead of refused
+    trim: int | None = 4  # white pixels left around what a picture shows; none: its own margins
     sample_epochs: int = 2
 
 
@@ -87,7 +88,7 @@ def _half(source, split, letter):
 
 
 def _sizes(cfg):
-    return {"image_size": cfg.image_size, "channels": cfg.channels, "upscale": cfg.upscale}
+    return {"image_size": cfg.image_size, "channels": cfg.channels, "upscale": cfg.upscale, "trim": cfg.trim}
 
 
 @functools.lru_cache(2)

@@ -23,6 +23,7 @@ SUFFIXES = (
 
 _GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_WHITE = 250  # a JPEG's white is not always 255
 # What PIL's readers raise on damaged files, besides its own OSErrors.
 _DAMAGED = (
     *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, RuntimeError),
@@ -41,6 +42,8 @@ class Target:
         upscale: whether smaller images are enlarged, instead of being an error.
         same_size: whether an image of another size is an error, instead of being resized.
         same_kind: whether grey among colour (or colour among grey) is an error, instead of being converted.
+        trim: white pixels left around what is shown, at least 0 and less than half of each side; `None` keeps
+            an image's own borders.
     """
 
     height: int
@@ -49,6 +52,7 @@ class Target:
     upscale: bool = False
     same_size: bool = False
     same_kind: bool = False
+    trim: int | None = None
 
     @property
     def shape(self):
@@ -94,6 +98,9 @@ def to_pixels(image, target, name):
     601-2 luma; colour from grey repeats the channel. The largest centred part with the target's aspect
     ratio is kept and resized in one pass: Lanczos (antialiased) when it shrinks, bicubic when it grows.
 
+    Where the target is trimmed, the smallest rectangle that holds all pixels darker than 250 (in any channel)
+    is resized as a whole instead, to fit between the margins, and laid on the middle of white.
+
     Args:
         image: a loaded PIL image.
         target: a `Target`.
@@ -113,13 +120,35 @@ def to_pixels(image, target, name):
     _check(image, target, name)
     image = _flat(image, "L" if target.channels == 1 else "RGB", name)
     size = (target.width, target.height)
-    if image.size != size:
+    if target.trim is not None:
+        image = _trimmed(image, target)
+    elif image.size != size:
         scale = max(target.width / image.width, target.height / image.height)
         width, height = target.width / scale, target.height / scale
         left, top = (image.width - width) / 2, (image.height - height) / 2
-        sampling = PIL.Image.Resampling.BICUBIC if scale > 1 else PIL.Image.Resampling.LANCZOS
-        image = image.resize(size, sampling, box=(left, top, left + width, top + height))
+        image = image.resize(size, _sampling(scale), box=(left, top, left + width, top + height))
     return np.asarray(image, dtype=np.uint8).reshape(target.shape)
+
+
+def _sampling(scale):
+    return PIL.Image.Resampling.BICUBIC if scale > 1 else PIL.Image.Resampling.LANCZOS
+
+
+def _trimmed(image, target):
+    values = np.asarray(image).reshape(image.height, image.width, -1)
+    shown = (values < _WHITE).any(axis=-1)
+    canvas = PIL.Image.new(image.mode, (target.width, target.height), "white")
+    if not shown.any():
+        return canvas
+    (top, bottom), (left, right) = (
+        (places[0], places[-1] + 1) for places in (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
+    )
+    width, height = float(right - left), float(bottom - top)
+    scale = min((target.width - 2 * target.trim) / width, (target.height - 2 * target.trim) / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    part = image.resize(size, _sampling(scale), box=(left, top, right, bottom))
+    canvas.paste(part, ((target.width - size[0]) // 2, (target.height - size[1]) // 2))
+    return canvas
 
 
 def _check(image, target, name):

@@ -6,6 +6,7 @@ import operator
 import keras
 import numpy as np
 
+from kgan import checks
 from kgan.data.decode import Target
 from kgan.data.pixels import decoded, first_image
 from kgan.data.sources import open_source
@@ -141,6 +142,7 @@ def load_images(
     shuffle=True,
     seed=0,
     upscale=False,
+    trim=None,
 ):
     """Loads images for training: float32 in [-1, 1], NHWC.
 
@@ -164,6 +166,8 @@ def load_images(
         shuffle: whether each epoch has an order of its own.
         seed: integer of at least 0 that the orders depend on.
         upscale: whether images smaller than `image_size` are enlarged (bicubic), instead of being an error.
+        trim: white pixels left around what an image shows, which fills the rest, whole and enlarged if need
+            be; at least 0. `None` keeps borders as they are.
 
     Returns:
         `Images`, a `keras.utils.PyDataset`.
@@ -190,6 +194,8 @@ def load_images(
     labels, names = (None, None) if label is None else opened.labels(label)
     height, width, found = first_image(opened)
     height, width = size or (height, width)
+    if trim is not None and 2 * checks.count("trim", trim, 0) >= min(height, width):
+        raise UsageError(f"trim must be less than half of {min(height, width)} pixels, got {trim}")
     target = Target(
         height,
         width,
@@ -197,6 +203,7 @@ def load_images(
         upscale=bool(upscale),
         same_size=size is None,
         same_kind=channels is None,
+        trim=trim,
     )
     return Images(decoded(opened, target), labels, names, batch_size=batch_size, shuffle=shuffle, seed=seed)
 

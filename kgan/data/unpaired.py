@@ -137,6 +137,7 @@ def load_unpaired(
     crop=None,
     seed=0,
     upscale=False,
+    trim=None,
 ):
     """Loads two sets of images for translation between them: batches (images of A, images of B).
 
@@ -159,6 +160,8 @@ def load_unpaired(
             286 and crops 256.
         seed: integer of at least 0 that the orders depend on.
         upscale: whether images smaller than `image_size` are enlarged, instead of being an error.
+        trim: white pixels left around what an image shows; `None` keeps borders as they are. A discriminator
+            that tells the sets apart by their margins teaches nothing else.
 
     Returns:
         `UnpairedImages`, a `keras.utils.PyDataset`.
@@ -179,7 +182,7 @@ def load_unpaired(
     >>> len(data), [images.shape for images in data[0]]
     (2, [(2, 16, 16, 3), (2, 16, 16, 3)])
     """
-    options = {"image_size": image_size, "channels": channels, "upscale": upscale}
+    options = {"image_size": image_size, "channels": channels, "upscale": upscale, "trim": trim}
     options |= {"batch_size": 1, "shuffle": False}
     images_a = load_images(source_a, split, **options)
     images_b = load_images(source_b, split if split_b is None else split_b, **options)

@@ -136,6 +136,23 @@ def test_centre_crop_keeps_the_largest_part():
     assert whole[0, :, 0].argmax() in (2, 3)
 
 
+def test_trimming_fills_the_frame_but_for_a_margin():
+    drawn = PIL.Image.new("RGB", (40, 30), "white")
+    drawn.paste((10, 20, 30), (21, 7, 29, 11))  # 8 wide, 4 high, far from the middle
+    pixels = to_pixels(drawn, Target(20, 20, 3, trim=2), "it")
+    expected = np.full((20, 20, 3), 255, np.uint8)
+    expected[6:14, 2:18] = (10, 20, 30)  # 16 between the margins, twice as wide as high
+    np.testing.assert_array_equal(pixels, expected)
+    # Whatever the borders were, the same is left.
+    other = PIL.Image.new("RGBA", (16, 12), (0, 0, 0, 0))
+    other.paste((10, 20, 30, 255), (0, 0, 16, 8))
+    np.testing.assert_array_equal(
+        to_pixels(other, Target(8, 16, 3, upscale=True, trim=0), "it")[0, 0], (10, 20, 30)
+    )
+    grey = to_pixels(PIL.Image.new("L", (9, 9), 251), Target(8, 8, 1, trim=3), "it")
+    assert np.unique(grey).tolist() == [255]
+
+
 def test_shrinking_averages():
     board = PIL.Image.fromarray((np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8))
     small = to_pixels(board, Target(8, 8, 1), "it")

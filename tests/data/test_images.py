@@ -158,6 +158,8 @@ def test_wrong_arguments(flat_images, numbered):
         ({"channels": 4}, r"channels must be 1, 3 or None \(as the first image\), got 4"),
         ({"image_size": 0}, "image_size must be an integer of at least 1, got 0"),
         ({"image_size": "28"}, "image_size must be an integer of at least 1, got '28'"),
+        ({"trim": -1}, "trim must be an integer >= 0, got -1"),
+        ({"trim": 3, "image_size": 6}, "trim must be less than half of 6 pixels, got 3"),
         ({"image_size": (1, 2, 3)}, r"image_size must be an integer or \(height, width\), got \(1, 2, 3\)"),
     ]:
         with pytest.raises(UsageError, match=f"^{message}$"):

@@ -81,6 +81,20 @@ def test_without_shuffle_the_orders_are_those_of_the_sources(folders):
 
 
 @pytest.mark.once
+def test_both_sets_are_trimmed(tmp_path):
+    sources = []
+    for name, box in (("a", (0, 0, 16, 16)), ("b", (5, 6, 9, 10))):
+        image = PIL.Image.new("RGB", (16, 16), "white")
+        image.paste((40, 50, 60), box)
+        (tmp_path / name).mkdir()
+        image.save(tmp_path / name / "0.png")
+        sources.append(tmp_path / name)
+    data = load_unpaired(*sources, trim=3)
+    np.testing.assert_array_equal(*data[0])
+    assert data[0][0].max() == 1.0
+    assert data.fingerprint != load_unpaired(*sources).fingerprint
+
+
 def test_rows_take_part_alone(folders):
     data = load_unpaired(*folders, rows_a=[1, 3, 5, 6], rows_b=np.array([0, 19]), batch_size=2)
     a, b = served(data)
