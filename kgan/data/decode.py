@@ -146,7 +146,8 @@ def _trimmed(image, target):
     width, height = float(right - left), float(bottom - top)
     scale = min((target.width - 2 * target.trim) / width, (target.height - 2 * target.trim) / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    part = image.resize(size, _sampling(scale), box=(left, top, right, bottom))
+    # Cut first: a box of `resize` would let the white around it in.
+    part = image.crop((left, top, right, bottom)).resize(size, _sampling(scale))
     canvas.paste(part, ((target.width - size[0]) // 2, (target.height - size[1]) // 2))
     return canvas
 
