@@ -117,10 +117,10 @@ def _fade_or_jump(
     images = load_images(data or FASHION_MNIST_MINI, image_size=16, channels=1, seed=seed)
     drawn = draw_fade_or_jump(path, images, before=before, fade=fade, after=after, seed=seed)
     return [
-        f"{name}: largest gradient of old layers over that before, "
-        + ", ".join(f"{player} {shock:.1f}" for player, shock in drawn.shocks[name].items())
-        + f"; SWD at the end {drawn.swd[name]:.1f}"
-        for name in drawn.shocks
+        f"{name}: largest values over those before: gradient of old layers of the generator "
+        f"{shocks['generator']:.1f}, of the discriminator {shocks['discriminator']:.1f}; distance of samples "
+        f"{shocks['samples']:.1f}; SWD x 1000 at the end {drawn.swd[name][-1]:.1f}"
+        for name, shocks in drawn.shocks.items()
     ]
 
 
@@ -300,6 +300,14 @@ def _style_interpolation(
     return []
 
 
+def _style_localisation(path, source, *, pairs: int = 50, seed: int = 0, label: int | None = None):
+    from kgan.figures import draw_style_localisation
+
+    changes = draw_style_localisation(path, source, pairs=pairs, seed=seed, label=label).changes
+    means = ", ".join(f"{change:.1f}" for change in changes.mean(axis=(1, 2)))
+    return [f"mean change by the style of each layer, in grey levels: {means}"]
+
+
 def _noise_components(path, source, *, n: int = 4, seed: int = 0, label: int | None = None):
     from kgan.figures import draw_noise_components
 
@@ -409,6 +417,11 @@ FIGURES = {
     "style_interpolation": Entry(
         "The way between two latents through Z and through W.",
         _style_interpolation,
+        needs_run=True,
+    ),
+    "style_localisation": Entry(
+        "The style of one layer at a time from another latent, and what changes by it.",
+        _style_localisation,
         needs_run=True,
     ),
     "noise_components": Entry(

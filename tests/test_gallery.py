@@ -101,6 +101,7 @@ GROWING = {
     "growth": {},
     "style_mixing": {"sources": 2},
     "style_interpolation": {"pairs": 1, "steps": 3},
+    "style_localisation": {"pairs": 2},
     "noise_components": {"n": 2},
     "noise_detail": {"n": 1, "draws": 4},
     "truncation": {"n": 2},
@@ -113,7 +114,8 @@ GROWING = {
 def test_figures_of_a_growing_model(name, tmp_path):
     lines = gallery.find(name).draw(tmp_path / "figure.png", StyleGAN.tiny(), **GROWING[name])
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    assert len(lines) == {"style_mixing": 1, "noise_detail": 1, "attribute_edit": 2}.get(name, 0)
+    told = {"style_mixing": 1, "style_localisation": 1, "noise_detail": 1, "attribute_edit": 2}
+    assert len(lines) == told.get(name, 0)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kgan.figures.noise_detail import draw_noise_detail
     from kgan.figures.saturation import draw_saturation
     from kgan.figures.style_interpolation import draw_style_interpolation
+    from kgan.figures.style_localisation import draw_style_localisation
     from kgan.figures.style_mixing import draw_style_mixing
     from kgan.figures.toy_game import draw_toy_game
     from kgan.figures.truncation import draw_truncation
@@ -42,6 +43,7 @@ _FIGURES = {
     "draw_noise_detail": "noise_detail",
     "draw_saturation": "saturation",
     "draw_style_interpolation": "style_interpolation",
+    "draw_style_localisation": "style_localisation",
     "draw_style_mixing": "style_mixing",
     "draw_toy_game": "toy_game",
     "draw_truncation": "truncation",
@@ -65,6 +67,7 @@ __all__ = [
     "draw_noise_detail",
     "draw_saturation",
     "draw_style_interpolation",
+    "draw_style_localisation",
     "draw_style_mixing",
     "draw_toy_game",
     "draw_truncation",

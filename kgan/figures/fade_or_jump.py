@@ -14,6 +14,7 @@ from kgan.models import PGGAN
 from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
 
 _BATCH = 16
+_SAMPLES = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,16 +26,18 @@ class FadeOrJump:
         images: images shown at the end of each interval, `[intervals]`.
         norms: dict from "fade" and "jump" to a dict from each player to the mean norm of the gradient of its
             old layers in each interval, `[intervals]`.
-        shocks: dict from "fade" and "jump" to a dict from each player to the largest of these norms during
-            the fade, or the same images after the jump, over the mean of the intervals before the switch.
-        swd: dict from "fade" and "jump" to the sliced Wasserstein distance times 1000 of samples at the end.
+        swd: dict from "fade" and "jump" to the sliced Wasserstein distance times 1000 of samples from real
+            images at the end of each interval, `[intervals]`; smaller samples are enlarged by repetition.
+        shocks: dict from "fade" and "jump" to a dict from each player, and "samples", to the largest of these
+            values during the fade, or the same images after the jump, over the value before the switch: the
+            mean norm of all intervals there, the distance at the end of the last one.
     """
 
     switch: int
     images: np.ndarray
     norms: dict[str, dict[str, np.ndarray]]
+    swd: dict[str, np.ndarray]
     shocks: dict[str, dict[str, float]]
-    swd: dict[str, float]
 
 
 class _Watched(PGGAN):
@@ -61,7 +64,8 @@ def draw_fade_or_jump(
     """Trains two models that differ in one thing: whether the next side fades in or is there at once.
 
     Same weights, noise, images and budget. Of each update the norm of the gradient of those layers is
-    logged that had been trained before the switch, in G and in D.
+    logged that had been trained before the switch, in G and in D, and after each interval how far samples are
+    from real images.
 
     Args:
         path: the picture's file, `.png`; it appears whole or not at all.
@@ -115,7 +119,8 @@ def draw_fade_or_jump(
             images_per_epoch=interval,
         )
         norms[name], swd[name] = _train(schedule, data, width, seed)
-    drawn = FadeOrJump(before, images, norms, _shocks(norms, before // interval, fade // interval), swd)
+    shocks = {name: _shocks(norms[name], swd[name], before // interval, fade // interval) for name in norms}
+    drawn = FadeOrJump(before, images, norms, swd, shocks)
     canvas.save(_figure(drawn, fade), path)
     return drawn
 
@@ -132,39 +137,48 @@ def _train(schedule, data, width, seed):
         seed=seed,
     )
     model.compile()
-    history = model.fit(data, verbose=0).history
-    norms = {player: np.array(history[f"{player}_old_norm"]) for player in model.players()}
-    return norms, _distance(model, data, seed)
+    distances = []
+
+    def measure(epoch, logs):
+        distances.append(_distance(model, data, seed))
+
+    history = model.fit(data, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=measure)], verbose=0)
+    norms = {player: np.array(history.history[f"{player}_old_norm"]) for player in model.players()}
+    return norms, np.array(distances)
 
 
 def _distance(model, data, seed):
     if hasattr(data, "uint8"):
-        real = data.uint8(range(min(data.num_examples, 1000)))
+        real = data.uint8(range(min(data.num_examples, _SAMPLES)))
     else:
-        real = np.clip(data[:1000] * 127.5 + 128, 0, 255).astype("uint8")
-    return sliced_wasserstein(real, model.sample(len(real), seed=seed), seed=seed)["swd"].value
+        real = np.clip(data[:_SAMPLES] * 127.5 + 128, 0, 255).astype("uint8")
+    made = model.sample(len(real), seed=seed)
+    factor = real.shape[1] // made.shape[1]
+    made = made.repeat(factor, axis=1).repeat(factor, axis=2)
+    return sliced_wasserstein(real, made, seed=seed)["swd"].value
 
 
-def _shocks(norms, switch, length):
-    return {
-        name: {
-            player: float(values[switch : switch + length].max() / values[:switch].mean())
-            for player, values in curves.items()
-        }
-        for name, curves in norms.items()
-    }
+def _shocks(norms, swd, switch, length):
+    after = slice(switch, switch + length)
+    found = {player: float(values[after].max() / values[:switch].mean()) for player, values in norms.items()}
+    return {**found, "samples": float(swd[after].max() / swd[switch - 1])}
 
 
 def _figure(drawn, fade):
-    figure = canvas.blank(9.0, 3.8)
-    for axes, player in zip(figure.subplots(1, 2), ("generator", "discriminator")):
+    figure = canvas.blank(12.0, 3.8)
+    panels = {
+        "generator": "gradient norm of old layers of the generator",
+        "discriminator": "the same of the discriminator",
+        "samples": "distance of samples from real images",
+    }
+    for axes, (part, title) in zip(figure.subplots(1, 3), panels.items()):
         for name, color in (("fade", canvas.CRITIC), ("jump", canvas.FAR)):
-            label = f"{name}: x {drawn.shocks[name][player]:.1f}"
-            axes.plot(drawn.images / 1000, drawn.norms[name][player], color=color, lw=2, label=label)
+            values = drawn.swd[name] if part == "samples" else drawn.norms[name][part]
+            label = f"{name}: x {drawn.shocks[name][part]:.1f}"
+            axes.plot(drawn.images / 1000, values, color=color, lw=2, label=label)
         axes.axvspan(drawn.switch / 1000, (drawn.switch + fade) / 1000, color="#dddddd", alpha=0.6, lw=0)
-        axes.set(yscale="log", xlabel="thousands of images shown", title=f"old layers of the {player}")
+        axes.set(yscale="log", xlabel="thousands of images shown", title=title)
         axes.legend(frameon=False)
         axes.grid(alpha=0.25)
         axes.margins(x=0)
-    figure.axes[0].set_ylabel("norm of their gradient")
     return figure

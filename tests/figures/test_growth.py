@@ -39,7 +39,10 @@ def test_both_trainings_are_the_same_until_the_switch(tmp_path):
         np.testing.assert_array_equal(fade[:2], jump[:2])
         assert np.all(fade[2:] != jump[2:])
         assert drawn.shocks["fade"][player] == pytest.approx(fade[2:4].max() / fade[:2].mean())
-    assert all(np.isfinite(list(drawn.swd.values())))
+    fade, jump = drawn.swd["fade"], drawn.swd["jump"]
+    np.testing.assert_array_equal(fade[:2], jump[:2])
+    assert np.all(fade[2:] != jump[2:])
+    assert drawn.shocks["jump"]["samples"] == pytest.approx(jump[2:4].max() / jump[1])
 
 
 @pytest.mark.once

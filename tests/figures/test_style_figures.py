@@ -14,6 +14,7 @@ from kgan.figures import (
     draw_noise_components,
     draw_noise_detail,
     draw_style_interpolation,
+    draw_style_localisation,
     draw_style_mixing,
     draw_truncation,
 )
@@ -57,6 +58,19 @@ def test_ways_through_z_and_w(tiny, tmp_path):
     np.testing.assert_array_equal(walks[0, 1, 1], tiny.images_of(w.mean(axis=0, keepdims=True))[0])
     middle = tiny.map(latents.slerp(z[:1], z[1:], 0.5))
     np.testing.assert_array_equal(walks[0, 0, 1], tiny.images_of(middle)[0])
+
+
+def test_each_style_acts_at_its_place(tiny, tmp_path):
+    drawn = draw_style_localisation(tmp_path / "places.png", tiny, pairs=3, seed=2)
+    w = tiny.map(tiny.latents_drawn(6, 2)[0])
+    np.testing.assert_array_equal(drawn.image, tiny.images_of(w[:1])[0])
+    mixed = np.repeat(w[:3, None], 4, axis=1)
+    mixed[:, 2] = w[3:]
+    found = tiny.images_of(mixed)
+    np.testing.assert_array_equal(drawn.replaced[2], found[0])
+    change = np.abs(found.astype(float) - tiny.images_of(w[:3])).mean(axis=(0, 3))
+    np.testing.assert_allclose(drawn.changes[2], change)
+    assert drawn.changes.shape == (4, 8, 8)
 
 
 def test_noise_figures(tiny, tmp_path):
@@ -119,7 +133,9 @@ def test_sheets_of_every_side(side, tmp_path):
     assert height % side == 0
 
 
-@pytest.mark.parametrize("name", ["style_mixing", "noise_components", "noise_detail", "truncation"])
+@pytest.mark.parametrize(
+    "name", ["style_mixing", "style_localisation", "noise_components", "noise_detail", "truncation"]
+)
 def test_models_without_styles_are_refused(name, tmp_path):
     with pytest.raises(UsageError, match="needs the run of a model with styles, such as StyleGAN, got a GAN"):
         gallery.find(name).draw(tmp_path / "figure.png", GAN.tiny())
