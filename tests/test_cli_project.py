@@ -36,4 +36,9 @@ def test_a_picture_becomes_latents(run, tmp_path, capsys):
 def test_wrong_words(run, tmp_path, capsys):
     assert main(["project", str(run), str(tmp_path / "none.png")]) == 2
     assert main(["project", str(run), "x.png", "-o", "out.txt"]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    assert main(["project", str(run), str(picture), "--label", "3"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 3
+    assert told[-1].endswith(f"--label must not be given: {run} has no classes")

@@ -140,9 +140,8 @@ def _trimmed(image, target):
     canvas = PIL.Image.new(image.mode, (target.width, target.height), "white")
     if not shown.any():
         return canvas
-    (top, bottom), (left, right) = (
-        (places[0], places[-1] + 1) for places in (np.flatnonzero(shown.any(axis=axis)) for axis in (1, 0))
-    )
+    rows, columns = np.nonzero(shown)
+    top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     width, height = float(right - left), float(bottom - top)
     scale = min((target.width - 2 * target.trim) / width, (target.height - 2 * target.trim) / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -207,6 +207,7 @@ def test_bad_input(tiny, call, message):
         (lambda m, z: m.map(z, [0, 1]), "label must be 3 numbers or one value for all"),
         (lambda m, z: m.interpolate(*z[:2], 3, label=7), "label must be an integer from 0 to 2, got 7"),
         (lambda m, z: m.truncation_sweep(z, label=[0] * 4), "label must be 3 numbers or one value for all"),
+        (lambda m, z: m.project(m.sample(1), label=3), "label must be an integer from 0 to 2, got 3"),
         (lambda m, z: m.latents_drawn(2), "label must be given for a generator with classes, got None"),
     ],
 )
