@@ -244,6 +244,7 @@ class StyleGenerator(Generator):
         Raises:
             UsageError: an argument breaks its rule.
         """
+        styles.check_one_label(label)
         z = styles.two_ends(start, end, self.inputs[0].shape[0])
         if styles.check_space(space) == "w":
             ends = self.mapping(z, label)

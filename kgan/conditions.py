@@ -131,7 +131,11 @@ def _per_sample(spec, value, n, names):
     if spec.distribution == "label":
         value = _class_numbers(spec, value, names)
     try:
-        array = np.broadcast_to(np.asarray(value, spec.dtype), (n, *spec.shape))
+        value = np.asarray(value, spec.dtype)
+        # Only a value for all samples is repeated, never part of one; a number may fill a whole value.
+        if value.shape not in ((), spec.shape, (n, *spec.shape), (1, *spec.shape)):
+            raise ValueError
+        array = np.broadcast_to(value, (n, *spec.shape))
     except (ValueError, TypeError) as error:
         wanted = "x".join(map(str, (n, *spec.shape)))
         raise UsageError(

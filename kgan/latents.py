@@ -37,8 +37,8 @@ def draw(inputs, n, seed=None, banks=None, values=None):
     """
     if n < 0:
         raise UsageError(f"n must be at least 0, got {n}")
-    if seed is not None and seed < 0:
-        raise UsageError(f"seed must be at least 0, got {seed}")
+    if seed is not None:
+        checks.count("seed", seed, 0)
     rng = np.random.default_rng(seed)
     drawn = {
         item.name: _LAWS[item.distribution](rng, (n, *item.shape), item)

@@ -89,8 +89,9 @@ def mapping_inputs(specs, z, label=None, names=None):
         >>> mapping_inputs([Input("z", (2,))], [[0.0, 1.0]])["z"].shape
         (1, 2)
     """
-    if np.ndim(z) != 2 or not len(z):
-        raise UsageError(f"z must be [n, {specs[0].shape[0]}], got {list(np.shape(z))}")
+    z = as_floats("z", z)
+    if z.ndim != 2 or not len(z):
+        raise UsageError(f"z must be [n, {specs[0].shape[0]}], got {list(z.shape)}")
     given = {specs[0].name: z}
     for spec in specs[1:]:
         if label is None:
@@ -107,14 +108,28 @@ def two_ends(start, end, dim):
     Raises:
         UsageError: one of them is no vector of `dim` finite numbers.
     """
-    for name, vector in (("start", start), ("end", end)):
-        try:
-            fits = np.shape(vector) == (dim,) and np.isfinite(np.asarray(vector, "float32")).all()
-        except (TypeError, ValueError):
-            fits = False
-        if not fits:
-            raise UsageError(f"{name} must be a vector of {dim} finite numbers, got {vector!r:.60}")
-    return np.asarray([start, end], "float32")
+    ends = [as_floats(name, vector) for name, vector in (("start", start), ("end", end))]
+    for name, vector in zip(("start", "end"), ends):
+        if vector.shape != (dim,):
+            raise UsageError(f"{name} must be a vector of {dim} numbers, got {list(vector.shape)}")
+    return np.stack(ends)
+
+
+def check_one_label(label):
+    """Raises UsageError unless a label is one for all images, a number or a name."""
+    if np.size(label) > 1:
+        raise UsageError(f"label must be one class, got {label}")
+
+
+def as_floats(name, values):
+    """`values` as a float32 array; UsageError unless they are finite numbers."""
+    try:
+        values = np.asarray(values, "float32")
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} must be numbers, got {str(values)[:60]!r}") from error
+    if not np.isfinite(values).all():
+        raise UsageError(f"{name} must be finite, got NaN or infinity")
+    return values
 
 
 def noise_range(layers, count):
@@ -204,11 +219,9 @@ def per_layer(w, count, dim):
     Raises:
         UsageError: w of another shape.
     """
-    w = np.asarray(w, "float32")
+    w = as_floats("w", w)
     if w.shape[1:] not in ((dim,), (count, dim)) or not len(w):
         raise UsageError(f"w must be [n, {dim}] or [n, {count}, {dim}] at this side, got {list(w.shape)}")
-    if not np.isfinite(w).all():
-        raise UsageError("w must be finite, got NaN or infinity")
     return w if w.ndim == 3 else np.repeat(w[:, None], count, axis=1)
 
 

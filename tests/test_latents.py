@@ -136,7 +136,7 @@ def test_truncation():
 def test_wrong_arguments_say_the_rule_and_the_value():
     cases = [
         (lambda: latents.draw([], -1), "n must be at least 0, got -1"),
-        (lambda: latents.draw([], 1, seed=-3), "seed must be at least 0, got -3"),
+        (lambda: latents.draw([], 1, seed=-3), "seed must be an integer >= 0, got -3"),
         (lambda: latents.path([0.0], [1.0], 1), "steps must be an integer >= 2, got 1"),
         (lambda: latents.path([0.0], [1.0], 3, "spline"), "kind must be lerp or slerp, got 'spline'"),
     ]

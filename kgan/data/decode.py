@@ -12,7 +12,7 @@ import PIL.ImageOps
 from kgan.errors import DataError
 
 # Changing any rule below must change this number: decoded pixels are cached under it.
-POLICY = 1
+POLICY = 2
 
 # Nothing else is tried: EPS starts Ghostscript, and a data set from a hub is not to be trusted with that.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")

@@ -42,6 +42,8 @@ class ImageStream:
                 "a growing model takes kgan.data.load_images(...) or an array "
                 f"[n, height, width, channels], got {type(source).__name__}"
             )
+        if not stored and source.dtype.kind != "f":
+            raise UsageError(f"images of an array must be floats in [-1, 1], got {source.dtype}")
         self._data, self._stored = source, stored
         if not stored:
             self.num_examples, *self.image_shape = np.shape(source)
@@ -51,6 +53,8 @@ class ImageStream:
             self._shuffle, self._seed = bool(source.shuffle), int(source.seed)
         if labelled and np.shape(labels) != (self.num_examples,):
             raise UsageError(f"a model with classes takes images with {self.num_examples} labels, got none")
+        if labelled and np.asarray(labels).dtype.kind not in "iu":
+            raise UsageError(f"labels must be integers, got {np.asarray(labels).dtype}")
         self.labels = np.asarray(labels, np.int32) if labelled else None
         self.class_names = getattr(source, "class_names", None) if labelled else None
 

@@ -194,7 +194,8 @@ def load_images(
     labels, names = (None, None) if label is None else opened.labels(label)
     height, width, found = first_image(opened)
     height, width = size or (height, width)
-    if trim is not None and 2 * checks.count("trim", trim, 0) >= min(height, width):
+    trim = None if trim is None else checks.count("trim", trim, 0)
+    if trim is not None and 2 * trim >= min(height, width):
         raise UsageError(f"trim must be less than half of {min(height, width)} pixels, got {trim}")
     target = Target(
         height,

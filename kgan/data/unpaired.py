@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from kgan import checks
 from kgan.data.epoch_batches import EpochBatches
 from kgan.data.images import load_images
 from kgan.errors import DataError, UsageError
@@ -61,12 +62,11 @@ class UnpairedImages(EpochBatches):
                 "pass channels=1 or channels=3 to convert all images"
             )
         self.num_examples = max(map(len, self.rows))
-        if not 1 <= batch_size <= self.num_examples:
+        if checks.count("batch_size", batch_size) > self.num_examples:
             raise UsageError(f"batch_size must be from 1 to {self.num_examples}, got {batch_size}")
-        if seed < 0:
-            raise UsageError(f"seed must be at least 0, got {seed}")
+        checks.count("seed", seed, 0)
         least = min(side for images in self.images for side in images.image_shape[:2])
-        if crop is not None and not 1 <= crop <= least:
+        if crop is not None and checks.count("crop", crop) > least:
             raise UsageError(f"crop must be from 1 to {least}, the smallest side, got {crop}")
         self.batch_size, self.seed, self.crop = int(batch_size), int(seed), crop
         self.shuffle, self.mirror = bool(shuffle), bool(mirror)
@@ -202,7 +202,10 @@ def load_unpaired(
 def _rows(name, images, rows):
     if rows is None:
         return np.arange(images.num_examples)
-    rows = np.asarray(rows, np.int64).reshape(-1)
+    rows = np.asarray(rows)
+    if rows.dtype.kind not in "iu" and rows.size:
+        raise UsageError(f"{name} must be integers, the places of images, got {rows.dtype}")
+    rows = rows.astype(np.int64).reshape(-1)
     wrong = rows[(rows < 0) | (rows >= images.num_examples)]
     if wrong.size or not rows.size:
         found = f"got {wrong[0]}" if wrong.size else "got none"

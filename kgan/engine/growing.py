@@ -14,9 +14,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, layers
+from kgan import _backend, checks, layers
 from kgan.data.image_stream import ImageStream, StreamPart
-from kgan.engine.growth_schedule import check_side, sides
+from kgan.engine.growth_schedule import GrowthSchedule, check_side, sides
 from kgan.engine.model import AdversarialModel
 from kgan.errors import CheckpointError, UsageError
 from kgan.layers.fade import blend
@@ -63,7 +63,13 @@ class GrowingNetwork(keras.Model):
         Args:
             side: one of `sides`.
             fading: whether the layers of the side before are still blended in.
+
+        Raises:
+            UsageError: another side, or a fade into the first one.
         """
+        if side not in self.sides[1:] and (fading or side not in self.sides):
+            known = self.sides[1:] if fading else self.sides
+            raise UsageError(f"side must be one of {known}, got {side}")
         if (side, fading) not in self._parts:
             # A proxy hides the networks from Keras, which would save their layers a second time.
             self._parts = types.MappingProxyType({**self._parts, (side, fading): self.connect(side, fading)})
@@ -111,7 +117,10 @@ class GrowingModel(AdversarialModel):
 
     def __init__(self, *, schedule, **kwargs):
         super().__init__(**kwargs)
+        if not isinstance(schedule, GrowthSchedule):
+            raise UsageError(f"schedule must be a GrowthSchedule, got {type(schedule).__name__}")
         self.schedule = schedule
+        self._refusal = None
         self._phase = 0
         self.phase_number, self.shown = (
             self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name=name)
@@ -267,7 +276,7 @@ class GrowingModel(AdversarialModel):
             UsageError: the images are of another size or kind, or the batch size is not the schedule's.
         """
         stream = self._stream(x, batch_size, shuffle)
-        epochs = initial_epoch + self._epochs_left() if epochs is None else epochs
+        epochs = initial_epoch + self._epochs_left() if epochs is None else checks.count("epochs", epochs, 0)
         bar = verbose != 0
         history = keras.callbacks.History()
         calls = _OneTraining(
@@ -344,22 +353,42 @@ class GrowingModel(AdversarialModel):
         text = json.dumps(self.schedule.get_config())
         store[_SCHEDULE] = np.frombuffer(text.encode(), np.uint8)
 
+    def load_weights(self, *args, **kwargs):
+        """As Keras', but another schedule is one clear line."""
+        self._refusal = None
+        try:
+            super().load_weights(*args, **kwargs)
+        except ValueError as error:
+            # Keras makes many lines of what a layer raises.
+            raise self._refusal or error from None
+
     def load_own_variables(self, store):
         names = list(store.keys())
         if _SCHEDULE not in names:
             raise CheckpointError(f"the file holds no schedule, so it is not of a {type(self).__name__}")
-        theirs = json.loads(bytes(np.array(store[_SCHEDULE], np.uint8)))
-        ours = json.loads(json.dumps(self.schedule.get_config()))
-        for name, value in ours.items():
-            if theirs.get(name) != value:
-                raise CheckpointError(
-                    f"the schedule must be that of the saved training, {name} {theirs.get(name)}, got {value}"
-                )
+        self._refusal = _other_schedule(bytes(np.array(store[_SCHEDULE], np.uint8)), self.schedule)
+        if self._refusal is not None:
+            raise self._refusal
         super().load_own_variables({name: store[name] for name in names if name != _SCHEDULE})
         self.begin(int(ops.convert_to_numpy(self.phase_number.value)), self._shown())
 
     def get_config(self):
         return {**super().get_config(), "schedule": keras.saving.serialize_keras_object(self.schedule)}
+
+
+def _other_schedule(saved, schedule):
+    """The error to raise unless saved JSON is of a schedule with the same phases; `None` if it is."""
+    try:
+        theirs = json.loads(saved)
+        if GrowthSchedule.from_config(theirs).phases == schedule.phases:
+            return None
+    except (TypeError, ValueError) as error:
+        return CheckpointError(f"the schedule of the saved training is damaged: {error}")
+    ours = json.loads(json.dumps(schedule.get_config()))
+    name = next(name for name, value in ours.items() if theirs.get(name) != value)
+    return CheckpointError(
+        f"the schedule must be that of the saved training, {name} {theirs.get(name)}, got {ours[name]}"
+    )
 
 
 def check_game(schedule, discriminator, discriminator_steps, gradient_pixels):
@@ -375,8 +404,7 @@ def check_game(schedule, discriminator, discriminator_steps, gradient_pixels):
         UsageError: steps below 1, another word than "full" or "native", or a batch of the schedule that is
             no multiple of the group.
     """
-    if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
-        raise UsageError(f"discriminator_steps must be an integer >= 1, got {discriminator_steps}")
+    checks.count("discriminator_steps", discriminator_steps)
     if gradient_pixels not in ("full", "native"):
         raise UsageError(f'gradient_pixels must be "full" or "native", got {gradient_pixels!r}')
     for phase in schedule.phases if discriminator.group_size else ():

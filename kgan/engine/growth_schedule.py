@@ -108,7 +108,8 @@ class GrowthSchedule:
         self.last_images = _optional("last_images", last_images)
         self.total_images = _optional("total_images", total_images)
         self.images_per_epoch = _optional("images_per_epoch", images_per_epoch)
-        self.batch_size, self.learning_rate = _plain(batch_size), _plain(learning_rate)
+        self.batch_size = _table("batch_size", batch_size, checks.count)
+        self.learning_rate = _table("learning_rate", learning_rate, checks.positive)
         self.phases = tuple(self._phases())
 
     def _phases(self):
@@ -129,8 +130,8 @@ class GrowthSchedule:
         first = 0
         for side, fading, images in parts:
             batch, rate = _value_at(self.batch_size, side), _value_at(self.learning_rate, side)
-            batch = checks.count(f"batch_size at {side}x{side}", batch)
-            rate = None if rate is None else checks.positive(f"learning_rate at {side}x{side}", rate)
+            if batch is None:
+                raise UsageError(f"batch_size must be given for {side}x{side}, got None")
             epochs = max(1, round(images / (self.images_per_epoch or self.stable_images)))
             epochs = min(epochs, math.ceil(images / batch))
             phase = Phase(side, fading, images, batch, rate, epochs, first)
@@ -207,14 +208,18 @@ def _optional(name, value):
     return None if value is None else checks.count(name, value)
 
 
-def _plain(table):
-    if not isinstance(table, dict):
-        return table
+def _table(name, value, check):
+    """A number or a dict from sides to numbers, each checked."""
+    if not isinstance(value, dict):
+        return None if value is None else check(name, value)
     # JSON has no integer keys.
-    table = {int(s) if isinstance(s, str) and s.isdecimal() else s: value for s, value in table.items()}
+    table = {int(s) if isinstance(s, str) and s.isdecimal() else s: number for s, number in value.items()}
     for side in table:
         check_side("a side", side)
-    return dict(sorted(table.items()))
+    return {
+        int(side): None if number is None else check(f"{name} at {side}x{side}", number)
+        for side, number in sorted(table.items())
+    }
 
 
 def _value_at(table, side):

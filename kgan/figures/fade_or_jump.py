@@ -6,7 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from kgan import checks
 from kgan.engine import GrowthSchedule, MovingAverage
+from kgan.engine.growth_schedule import check_side
 from kgan.errors import UsageError
 from kgan.figures import canvas
 from kgan.metrics import sliced_wasserstein
@@ -97,11 +99,14 @@ def draw_fade_or_jump(
     (32, [16, 32, 48, 64, 80], ['fade', 'jump'])
     """
     canvas.check_png(path)
-    if start < 8:
-        raise UsageError(f"start must be at least 8, got {start}")
+    check_side("start", start)
+    if not 8 <= start <= 512:
+        raise UsageError(f"start must be from 8 to 512, got {start}")
+    for name, value, least in (("interval", interval, 1), ("width", width, 1), ("seed", seed, 0)):
+        checks.count(name, value, least)
     counts = {"before": before, "fade": fade, "after": after}
     for name, value in counts.items():
-        if value < interval or value % interval:
+        if checks.count(name, value) % interval:
             raise UsageError(f"{name} must be a multiple of interval {interval}, got {value}")
     if interval % _BATCH:
         raise UsageError(f"interval must be a multiple of {_BATCH}, the batch size, got {interval}")

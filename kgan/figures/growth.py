@@ -46,7 +46,7 @@ def draw_growth(path, model, side=None, seed=0):
         `Growth`, what is shown.
 
     Raises:
-        UsageError: the model does not grow, or not to this side.
+        UsageError: the model does not grow, or has not grown to this side.
 
     Reference: Karras et al., Progressive Growing of GANs for Improved Quality, Stability, and Variation,
     2017, figures 1 and 2.
@@ -63,9 +63,12 @@ def draw_growth(path, model, side=None, seed=0):
     if not isinstance(model, GrowingModel):
         raise UsageError(f"the figure needs a model that grows, got a {type(model).__name__}")
     network = model.generator if model.average is None else model.average.network
+    known = [known for known in network.sides[1:] if known <= model.phase.side]
+    if not known:
+        raise UsageError("the figure needs a model that has grown to 8x8, got one at 4x4")
     side = model.phase.side if side is None else side
-    if side not in network.sides[1:]:
-        raise UsageError(f"side must be one of {network.sides[1:]}, got {side}")
+    if side not in known:
+        raise UsageError(f"side must be one of {known}, got {side}")
     drawn = latents.draw(model.sampling_inputs(), 1, seed, model.banks())
     floats = {s: _made(network.at(s), drawn) for s in network.sides if s <= model.phase.side}
     old = floats[side // 2].repeat(2, axis=0).repeat(2, axis=1)

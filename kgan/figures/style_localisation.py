@@ -16,7 +16,7 @@ class StyleLocalisation:
         image: uint8 `[height, width, channels]`.
         replaced: it with the style of one layer taken from another latent, uint8
             `[layers, height, width, channels]`.
-        changes: mean absolute change of the grey image over all pairs of latents, in grey levels,
+        changes: mean absolute change over channels and all pairs of latents, in grey levels,
             `[layers, height, width]`.
     """
 
@@ -63,14 +63,10 @@ def draw_style_localisation(path, model, *, pairs=50, seed=0, label=None):
     for layer in range(model.num_layers):
         mixed = model.images_of(model.mix(w[pairs:], w[:pairs], (layer, layer)))
         replaced.append(mixed[0])
-        changes.append(np.abs(_grey(mixed) - _grey(images)).mean(axis=0))
+        changes.append(np.abs(mixed.astype("float64") - images).mean(axis=(0, 3)))
     drawn = StyleLocalisation(images[0], np.stack(replaced), np.stack(changes))
     canvas.save(_figure(drawn), path)
     return drawn
-
-
-def _grey(images):
-    return images.astype("float64").mean(axis=-1)
 
 
 def _figure(drawn):
@@ -79,5 +75,5 @@ def _figure(drawn):
     both = np.stack([drawn.replaced, maps], axis=1)  # [layers, 2, ...]
     rows = [[drawn.image, *both[first], *both[first + 1]] for first in range(0, len(both), 2)]
     sides = [4 << row for row in range(len(rows))]
-    titles = ["image", "1st style", "change", "2nd style", "change"]
+    titles = ["image", "1st style", "x 4", "2nd style", "x 4"]
     return grid(rows, titles, [f"{side}x{side}" for side in sides])

@@ -110,7 +110,7 @@ class PGGANGenerator(PGGANNetwork):
         **kwargs,
     ):
         super().__init__(resolution, channels, fmap_base, fmap_max, equalized, name=name, **kwargs)
-        self.latent_dim, self.pixel_norm = latent_dim, pixel_norm
+        self.latent_dim, self.pixel_norm = checks.count("latent_dim", latent_dim), pixel_norm
         self.blocks = [self._first(), *(self._block(side) for side in self.sides[1:])]
         self.to_rgb = [self.conv(channels, 1, gain=1.0, name=f"to_rgb_{s}", **_HEAD) for s in self.sides]
         self.enlarge = layers.Upsample2D(2, name="enlarge")

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from kgan import checks, directions, latents
-from kgan.errors import UsageError
+from kgan.errors import DataError, UsageError
 from kgan.metrics.path_length import extractor_distance, perceptual_path_length
 from kgan.models.style_controls import StyleControls
 from kgan.models.style_projection import project
-from kgan.styles import check_range, check_space, mixed, two_ends
+from kgan.styles import as_floats, check_one_label, check_psi, check_range, check_space, mixed, two_ends
 from kgan.types import to_uint8
 
 SWEEP = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0)
@@ -76,6 +76,7 @@ class StyleEdits(StyleControls):
             UsageError: an argument breaks its rule.
         """
         check_space(space)
+        check_one_label(label)
         z = two_ends(start, end, self.generator.latent_dim)
         if space == "w":
             ends = self.map(z, label)
@@ -100,7 +101,9 @@ class StyleEdits(StyleControls):
         Raises:
             UsageError: an argument breaks its rule.
         """
-        w = self.map(z, label)
+        w, psis = self.map(z, label), np.atleast_1d(check_psi(psis))
+        if not psis.size:
+            raise UsageError("psis must be at least one number, got none")
         cutoff = self.num_layers if cutoff is None else cutoff
         return np.stack([self.images_of(self.styles(w, psi, cutoff), noise) for psi in psis])
 
@@ -162,10 +165,10 @@ class StyleEdits(StyleControls):
             `kgan.directions.Direction`.
 
         Raises:
-            UsageError: another space.
+            UsageError: another space, or fewer than 2 samples.
             DataError: the judge's answers are all alike.
         """
-        z, w = self.latents_drawn(n, seed, label)
+        z, w = self.latents_drawn(checks.count("n", n, 2), seed, label)
         return directions.fit_direction(z if check_space(space) == "z" else w, judge(self.images_of(w)))
 
     def edit_effect(self, direction, strength, target, others, *, n=200, space="w", seed=1, label=None):
@@ -187,8 +190,10 @@ class StyleEdits(StyleControls):
             `EditEffect`.
 
         Raises:
-            UsageError: another space, or no other attribute.
+            UsageError: another space, fewer than 2 samples, or no other attribute.
+            DataError: an attribute is the same in all samples.
         """
+        checks.count("n", n, 2)
         if not others:
             raise UsageError("others must name at least one attribute, got none")
         z, w = self.latents_drawn(n, seed, label)
@@ -200,7 +205,9 @@ class StyleEdits(StyleControls):
 
         def change(judge):
             old, new = (np.asarray(judge(images), np.float64) for images in (before, after))
-            return (new - old) / max(old.std(), 1e-12)
+            if not old.std() > 0.0:
+                raise DataError(f"an attribute must differ between samples, got {old[0]:g} in all of them")
+            return (new - old) / old.std()
 
         effects = {name: float(np.abs(change(judge)).mean()) for name, judge in others.items()}
         return EditEffect(float(change(target).mean()), effects)
@@ -251,7 +258,7 @@ class StyleEdits(StyleControls):
             UsageError: an argument breaks its rule.
         """
         check_space(space)
-        z, w = self.latents_drawn(2 * n, seed, label)
+        z, w = self.latents_drawn(2 * checks.count("n", n), seed, label)
         ends = z if space == "z" else w
 
         def generate(x):
@@ -279,10 +286,9 @@ def _steps(direction, strength, dim, n):
     vector, unit = direction, 1.0
     if isinstance(direction, directions.Direction):
         vector, unit = direction.normal, direction.spread
-    vector = np.asarray(vector, "float32")
+    vector, strength = as_floats("direction", vector), as_floats("strength", strength)
     if vector.shape != (dim,):
         raise UsageError(f"direction must be a vector of {dim} numbers, got {list(vector.shape)}")
-    strength = np.asarray(strength, "float32")
-    if strength.shape not in ((), (n,)) or not np.isfinite(strength).all():
+    if strength.shape not in ((), (n,)):
         raise UsageError(f"strength must be one finite number or {n}, got {strength.tolist()}")
     return np.broadcast_to(strength * np.float32(unit), (n,))[:, None] * vector

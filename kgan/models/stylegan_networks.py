@@ -78,8 +78,10 @@ class StyleGANGenerator(PGGANNetwork):
     ):
         super().__init__(resolution, channels, fmap_base, fmap_max, equalized, name=name, **kwargs)
         check_classes(num_classes)
-        for key, value, least in (("latent_dim", latent_dim, 1), ("mapping_layers", mapping_layers, 0)):
-            checks.count(key, value, least)
+        checks.count("latent_dim", latent_dim)
+        checks.count("mapping_layers", mapping_layers, 0)
+        checks.count("truncation_cutoff", truncation_cutoff, 0)
+        checks.positive("mapping_rate", mapping_rate)
         if constant and not styles:
             raise UsageError("constant must be False without styles, where the first maps alone see w")
         self.latent_dim, self.mapping_layers, self.mapping_rate = latent_dim, mapping_layers, mapping_rate

@@ -190,9 +190,11 @@ def test_transparent_and_animated_images_are_converted(tmp_path, folders):
     ("options", "message"),
     [
         ({"batch_size": 21}, "batch_size must be from 1 to 20, got 21"),
-        ({"batch_size": 0}, "batch_size must be from 1 to 20, got 0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"batch_size": 0}, "batch_size must be an integer >= 1, got 0"),
+        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
         ({"crop": 17}, "crop must be from 1 to 16, the smallest side, got 17"),
+        ({"crop": 3.5}, r"crop must be an integer >= 1, got 3\.5"),
+        ({"rows_a": [True, False]}, "rows_a must be integers, the places of images, got bool"),
         ({"rows_a": [7]}, "rows_a must be at least one place from 0 to 6, got 7"),
     ],
 )

@@ -1,9 +1,11 @@
 """Phases of the published schedules, and what no schedule may be."""
 
 import itertools
+import json
 import math
 
 import keras
+import numpy as np
 import pytest
 
 from kgan.engine import GrowthSchedule
@@ -118,9 +120,15 @@ def test_no_fade_is_a_jump():
 
 
 def test_round_trip():
+    # Also of NumPy's numbers, which JSON does not know.
     schedule = GrowthSchedule(
-        32, start=8, batch_size={8: 16, 32: 4}, learning_rate=1e-3, images_per_epoch=500
+        np.int64(32),
+        start=8,
+        batch_size={np.int64(8): np.int64(16), 32: 4},
+        learning_rate=np.float32(1e-3),
+        images_per_epoch=np.int32(500),
     )
+    assert json.loads(json.dumps(schedule.get_config()))["batch_size"] == {"8": 16, "32": 4}
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
     assert again.phases == schedule.phases
     assert again.get_config() == schedule.get_config()
@@ -144,14 +152,15 @@ def test_round_trip():
         ({"last_images": 0}, "last_images must be an integer >= 1, got 0"),
         ({"last_images": 10, "total_images": 600}, "last_images must be None with total_images, got 10"),
         ({"total_images": 7e6 + 0.5}, "total_images must be an integer >= 1, got 7000000.5"),
-        ({"batch_size": 0}, "batch_size at 4x4 must be an integer >= 1, got 0"),
-        ({"batch_size": "x"}, "batch_size at 4x4 must be an integer >= 1, got 'x'"),
-        ({"batch_size": {8: 4}}, "batch_size at 4x4 must be an integer >= 1, got None"),
+        ({"batch_size": 0}, "batch_size must be an integer >= 1, got 0"),
+        ({"batch_size": "x"}, "batch_size must be an integer >= 1, got 'x'"),
+        ({"batch_size": {8: 4}}, "batch_size must be given for 4x4, got None"),
+        ({"batch_size": {4: 4, 8: 2.5}}, "batch_size at 8x8 must be an integer >= 1, got 2.5"),
         ({"batch_size": {8.5: 4}}, "a side must be a power of two from 4 to 1024, got 8.5"),
         ({"batch_size": {"big": 4}}, "a side must be a power of two from 4 to 1024, got 'big'"),
         ({"batch_size": {9: 4}}, "a side must be a power of two from 4 to 1024, got 9"),
-        ({"learning_rate": -1.0}, "learning_rate at 4x4 must be a finite number > 0, got -1.0"),
-        ({"learning_rate": math.inf}, "learning_rate at 4x4 must be a finite number > 0, got inf"),
+        ({"learning_rate": -1.0}, "learning_rate must be a finite number > 0, got -1.0"),
+        ({"learning_rate": math.inf}, "learning_rate must be a finite number > 0, got inf"),
         *(
             ({"resolution": side}, f"resolution must be a power of two from 4 to 1024, got {side!r}")
             for side in (32.0, math.nan, math.inf, None, "32", True)

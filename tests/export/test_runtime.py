@@ -83,7 +83,7 @@ def test_one_value_for_all(generator):
         ({"n": 1, "noise": 0.5}, "inputs must be among z, label, got noise"),
         ({"n": 2, "z": np.zeros((2, 4))}, "z must be 2x3 numbers"),
         ({"n": 2, "z": "x"}, "z must be 2x3 numbers"),
-        ({"n": 2, "seed": -1}, "seed must be at least 0, got -1"),
+        ({"n": 2, "seed": -1}, "seed must be an integer >= 0, got -1"),
     ],
 )
 def test_wrong_arguments(generator, arguments, message):

@@ -175,7 +175,7 @@ def test_interpolation(generator):
         (lambda g: g.mapping(np.zeros((0, 3)), 0), r"z must be \[n, 3\], got \[0, 3\]"),
         (
             lambda g: g.interpolate([0.0], latent(1)[0], 3, label=0),
-            "start must be a vector of 3 finite numbers",
+            r"start must be a vector of 3 numbers, got \[1\]",
         ),
         (lambda g: g.interpolate(*latent(2), 2.5, label=0), "steps must be an integer >= 2, got 2.5"),
         (lambda g: g.mix(*np.zeros((2, 1, 3)), 2), r"within 0 to 3, got 2"),

@@ -23,6 +23,10 @@ def test_growth_shows_what_the_network_makes(tmp_path):
 def test_growth_refuses_what_does_not_grow(tmp_path):
     with pytest.raises(UsageError, match="needs a model that grows, got a GAN"):
         draw_growth(tmp_path / "growth.png", GAN.tiny())
+    small = PGGAN.tiny()
+    small.begin(0)
+    with pytest.raises(UsageError, match="needs a model that has grown to 8x8, got one at 4x4"):
+        draw_growth(tmp_path / "growth.png", small)
     with pytest.raises(UsageError, match=r"side must be one of \[8\], got 4"):
         draw_growth(tmp_path / "growth.png", PGGAN.tiny(), side=4)
 
@@ -49,8 +53,12 @@ def test_both_trainings_are_the_same_until_the_switch(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"start": 4}, "start must be at least 8, got 4"),
+        ({"start": 4}, "start must be from 8 to 512, got 4"),
         ({"fade": 100}, "fade must be a multiple of interval 32, got 100"),
+        ({"start": 12}, "start must be a power of two from 4 to 1024, got 12"),
+        ({"interval": 0}, "interval must be an integer >= 1, got 0"),
+        ({"width": 0}, "width must be an integer >= 1, got 0"),
+        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
         ({"interval": 8}, "interval must be a multiple of 16, the batch size, got 8"),
     ],
 )

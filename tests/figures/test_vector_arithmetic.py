@@ -58,7 +58,7 @@ def test_wrong_arguments(tmp_path):
         draw_vector_arithmetic(path, SOURCE, A, B[:2], C)
     with pytest.raises(UsageError, match=r"noise must be a number of at least 0, got -0\.1"):
         draw_vector_arithmetic(path, SOURCE, A, B, C, noise=-0.1)
-    with pytest.raises(UsageError, match="seed must be at least 0, got -1"):
+    with pytest.raises(UsageError, match="seed must be an integer >= 0, got -1"):
         draw_vector_arithmetic(path, SOURCE, A, B, C, seed=-1)
     with pytest.raises(UsageError, match="names must be three"):
         draw_vector_arithmetic(path, SOURCE, A, B, C, names=("A",))

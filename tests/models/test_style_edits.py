@@ -171,13 +171,29 @@ def test_projection_by_features_and_layers(tiny):
             lambda m: m.edit(np.zeros((2, 3)), np.ones(3), [1.0] * 3),
             "strength must be one finite number or 2",
         ),
-        (lambda m: m.edit(np.zeros((2, 3)), np.ones(3), np.inf), "strength must be one finite number or 2"),
+        (lambda m: m.edit(np.zeros((2, 3)), np.ones(3), np.inf), "strength must be finite, got NaN"),
+        (lambda m: m.edit(np.zeros((2, 3)), np.full(3, np.nan), 1.0), "direction must be finite, got NaN"),
+        (lambda m: m.edit(np.zeros((2, 3)), np.ones(3), "much"), "strength must be numbers, got 'much'"),
+        (lambda m: m.synthesize("abc"), "w must be numbers, got 'abc'"),
+        (lambda m: m.synthesize([[1.0], [2.0, 3.0]]), "w must be numbers"),
+        (lambda m: m.synthesize(np.zeros((2, 3)), {"noise_0": np.ones((4, 1))}), "noise_0 must be 2x4x4x1"),
+        (lambda m: m.truncation_sweep(np.zeros((1, 3)), []), "psis must be at least one number, got none"),
+        (lambda m: m.fit_attribute(brightness, 1), "n must be an integer >= 2, got 1"),
+        (
+            lambda m: m.edit_effect(np.ones(3), 1.0, brightness, {"a": contrast}, n=1),
+            "n must be an integer >= 2",
+        ),
+        (lambda m: m.sample(1, seed=1.5), r"seed must be an integer >= 0, got 1\.5"),
+        (lambda m: m.map(np.ones((2, 1))), "z must be 2x3 numbers"),
         (lambda m: m.map(np.zeros(3)), r"z must be \[n, 3\], got \[3\]"),
         (lambda m: m.map(np.zeros((1, 4))), "z must be 1x3 numbers"),
         (lambda m: m.map(np.zeros((1, 3)), 0), "label must not be given for a generator without classes"),
         (lambda m: m.map(np.zeros((1, 3)), batch_size=0), "batch_size must be an integer >= 1, got 0"),
-        (lambda m: m.interpolate(np.zeros(2), np.ones(3), 4), "start must be a vector of 3 finite numbers"),
-        (lambda m: m.interpolate(np.zeros(3), np.full(3, np.inf), 4), "end must be a vector of 3 finite"),
+        (
+            lambda m: m.interpolate(np.zeros(2), np.ones(3), 4),
+            r"start must be a vector of 3 numbers, got \[2\]",
+        ),
+        (lambda m: m.interpolate(np.zeros(3), np.full(3, np.inf), 4), "end must be finite, got NaN"),
         (
             lambda m: m.interpolate(*np.ones((2, 3)), 4, noise={"noise_0": np.zeros(5)}),
             "noise_0 must be 4x4x4",
@@ -206,6 +222,7 @@ def test_bad_input(tiny, call, message):
         (lambda m, z: m.map(z), "label must be given for a generator with classes, got None"),
         (lambda m, z: m.map(z, [0, 1]), "label must be 3 numbers or one value for all"),
         (lambda m, z: m.interpolate(*z[:2], 3, label=7), "label must be an integer from 0 to 2, got 7"),
+        (lambda m, z: m.interpolate(*z[:2], 3, "w", label=[0, 1]), r"label must be one class, got \[0, 1\]"),
         (lambda m, z: m.truncation_sweep(z, label=[0] * 4), "label must be 3 numbers or one value for all"),
         (lambda m, z: m.project(m.sample(1), label=3), "label must be an integer from 0 to 2, got 3"),
         (lambda m, z: m.latents_drawn(2), "label must be given for a generator with classes, got None"),
@@ -237,3 +254,5 @@ def test_attributes_that_do_not_vary(tiny):
         tiny.fit_attribute(lambda images: np.zeros(len(images)), 10)
     with pytest.raises(UsageError, match="others must name at least one attribute, got none"):
         tiny.edit_effect(np.ones(3), 1.0, brightness, {})
+    with pytest.raises(DataError, match="an attribute must differ between samples, got 0 in all of them"):
+        tiny.edit_effect(np.ones(3), 1.0, brightness, {"none": lambda images: np.zeros(len(images))})
