@@ -315,7 +315,8 @@ class PGGAN(GrowingModel):
 
     New layers are blended in over many images while reals are blended alike; all of it within one `fit`, by
     a schedule counted in images shown. Wasserstein loss with gradient penalty and drift, or least squares.
-    `sample` makes images of the present side; the last is that of the schedule. Output is linear.
+    `sample` makes images of the present side; the last is that of the schedule. Output is linear. The paper's
+    variant with classes is not made.
 
     Args:
         generator: a `PGGANGenerator`.

@@ -7,7 +7,7 @@ from keras import ops
 
 from kgan import losses
 from kgan.engine import GrowthSchedule
-from kgan.errors import UsageError
+from kgan.errors import CheckpointError, UsageError
 from kgan.layers import AdaIN, Blur, LearnedConstant, MinibatchStdDev, NoiseInjection, PixelNormalization
 from kgan.models import StyleGAN
 from kgan.models.pggan import PGGANDiscriminator
@@ -394,5 +394,6 @@ def test_data_smaller_than_the_target_and_another_schedule(tiny, tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
     other = StyleGAN.tiny()
     other.schedule = GrowthSchedule(8, stable_images=8, fade_images=16, batch_size=4)
-    with pytest.raises(ValueError, match="the schedule must be that of the saved training"):
+    told = "the schedule must be that of the saved training, fade_images 8, got 16"
+    with pytest.raises(CheckpointError, match=f"^{told}$"):
         other.load_weights(tmp_path / "model.weights.h5")
