@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, conditions, latents, pictures
+from kgan import _backend, checks, conditions, latents, pictures
 from kgan.engine.logs import LogMeans
 from kgan.engine.players import PlayerOptimizers
 from kgan.errors import CheckpointError, UsageError
@@ -427,12 +427,20 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
 
         Args:
             inputs: dict from each name of `sampling_inputs` to an array `[n, ...]`.
-            batch_size: images made at a time.
+            batch_size: images made at a time, >= 1.
 
         Returns:
             float32 array `[n, height, width, channels]` in `data_range`.
+
+        Raises:
+            UsageError: an input is missing, or the batch size is no integer of at least 1.
         """
-        inputs = {spec.name: inputs[spec.name] for spec in self.sampling_inputs()}
+        names = [spec.name for spec in self.sampling_inputs()]
+        for name in names:
+            if name not in inputs:
+                raise UsageError(f"inputs must hold {', '.join(names)}, got {', '.join(inputs) or 'none'}")
+        checks.count("batch_size", batch_size)
+        inputs = {name: inputs[name] for name in names}
         n = len(next(iter(inputs.values())))
         network, parts = self.sampling_network(), []
         for start in range(0, n, batch_size):

@@ -7,6 +7,7 @@ from keras import ops
 
 from kgan import _backend, checks, conditions, latents, styles
 from kgan.engine.growing import GrowingModel
+from kgan.errors import UsageError
 from kgan.styles import check_psi
 from kgan.types import to_uint8
 
@@ -68,6 +69,8 @@ class StyleControls(GrowingModel):
 
     def generate(self, inputs, batch_size=64):
         """As `AdversarialModel.generate`; no truncation and the fixed noise where nothing else is given."""
+        if "z" not in inputs:
+            raise UsageError(f"inputs must hold z, got {', '.join(inputs) or 'none'}")
         n = len(inputs["z"])
         missing = {spec.name for spec in self.sampling_inputs()} - set(inputs)
         inputs = {"truncation_psi": np.ones(n, "float32"), **inputs}

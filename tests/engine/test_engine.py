@@ -258,3 +258,12 @@ def test_relativistic_loss_trains_both_players():
     history = model.fit(model.example_data(8), **FIT).history
     assert set(history) == {"discriminator_loss", "generator_loss", "r1", "r2"}
     assert all(np.isfinite(values).all() for values in history.values())
+
+
+@pytest.mark.once
+def test_generate_names_what_is_missing():
+    model = GAN.tiny()
+    with pytest.raises(UsageError, match="inputs must hold z, got none"):
+        model.generate({})
+    with pytest.raises(UsageError, match="batch_size must be an integer >= 1, got 0"):
+        model.generate({"z": np.zeros((2, 3), "float32")}, batch_size=0)

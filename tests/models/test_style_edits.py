@@ -184,6 +184,7 @@ def test_projection_by_features_and_layers(tiny):
             "n must be an integer >= 2",
         ),
         (lambda m: m.sample(1, seed=1.5), r"seed must be an integer >= 0, got 1\.5"),
+        (lambda m: m.generate({}), "inputs must hold z, got none"),
         (lambda m: m.map(np.ones((2, 1))), "z must be 2x3 numbers"),
         (lambda m: m.map(np.zeros(3)), r"z must be \[n, 3\], got \[3\]"),
         (lambda m: m.map(np.zeros((1, 4))), "z must be 1x3 numbers"),
