@@ -13,6 +13,7 @@ UNSAFE = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 LEVELS = (
     (
         "errors",
+        "checks",
         "_version",
         "types",
         "files",
