@@ -92,7 +92,7 @@ def draw_fade_or_jump(
     Example:
 
     >>> import pathlib, tempfile
-    >>> images = np.random.default_rng(0).uniform(-1, 1, (64, 16, 16, 1)).astype("float32")
+    >>> images = np.random.default_rng(0).uniform(-1, 1, (16, 16, 16, 1)).astype("float32")
     >>> sizes = {"before": 32, "fade": 32, "after": 16, "interval": 16, "width": 2}
     >>> drawn = draw_fade_or_jump(pathlib.Path(tempfile.mkdtemp()) / "shock.png", images, **sizes)
     >>> drawn.switch, drawn.images.tolist(), sorted(drawn.shocks)

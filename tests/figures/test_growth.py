@@ -33,7 +33,7 @@ def test_growth_refuses_what_does_not_grow(tmp_path):
 
 @pytest.mark.once
 def test_both_trainings_are_the_same_until_the_switch(tmp_path):
-    images = np.random.default_rng(0).uniform(-1, 1, (64, 16, 16, 1)).astype("float32")
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 16, 16, 1)).astype("float32")
     drawn = draw_fade_or_jump(
         tmp_path / "shock.png", images, before=64, fade=64, after=32, interval=32, width=2
     )

@@ -18,6 +18,11 @@ def tiny():
 
 
 @pytest.fixture(scope="module")
+def conditional():
+    return StyleGAN.tiny(num_classes=3)
+
+
+@pytest.fixture(scope="module")
 def z():
     return np.random.default_rng(1).normal(size=(3, 3)).astype("float32")
 
@@ -229,9 +234,9 @@ def test_bad_input(tiny, call, message):
         (lambda m, z: m.latents_drawn(2), "label must be given for a generator with classes, got None"),
     ],
 )
-def test_labels_that_are_none(z, call, message):
+def test_labels_that_are_none(conditional, z, call, message):
     with pytest.raises(UsageError, match=message):
-        call(StyleGAN.tiny(num_classes=3), z)
+        call(conditional, z)
 
 
 @pytest.mark.once
