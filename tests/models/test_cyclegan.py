@@ -112,6 +112,7 @@ def test_score_maps_have_the_published_sizes():
         assert patch_discriminator(128).output_shape == (None, 14, 14, 1)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("stages", [0, 1, 2, 3])
 def test_receptive_field_is_the_support_of_one_score(stages):
     from kgan._backend import input_gradient
