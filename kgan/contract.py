@@ -127,20 +127,20 @@ def resume(build):
     data = whole.example_data(8)
     whole.fit(data, epochs=2, **_FIT)
     with tempfile.TemporaryDirectory() as folder:
+        backups = [
+            keras.callbacks.BackupAndRestore(f"{folder}/backup", delete_checkpoint=False) for _ in range(2)
+        ]
         half = _compiled(build)
-        half.fit(data, epochs=1, **_FIT)
+        half.fit(data, epochs=1, callbacks=backups[:1], **_FIT)
         half.save(f"{folder}/model.keras")
         half.save_weights(f"{folder}/model.weights.h5")
         from_file = keras.saving.load_model(f"{folder}/model.keras")
-        from_weights = _compiled(build, seed=1)
+        from_weights, from_backup = _compiled(build, seed=1), _compiled(build, seed=2)
         from_weights.load_weights(f"{folder}/model.weights.h5")
         for model in (from_file, from_weights):
             model.fit(data, epochs=2, initial_epoch=1, **_FIT)
-        backups = _compiled(build), _compiled(build, seed=1)
-        for model, epochs in zip(backups, (1, 2)):
-            backup = keras.callbacks.BackupAndRestore(f"{folder}/backup", delete_checkpoint=False)
-            model.fit(data, epochs=epochs, callbacks=[backup], **_FIT)
-    ways = {"a .keras file": from_file, "weights": from_weights, "BackupAndRestore": backups[1]}
+        from_backup.fit(data, epochs=2, callbacks=backups[1:], **_FIT)
+    ways = {"a .keras file": from_file, "weights": from_weights, "BackupAndRestore": from_backup}
     for way, model in ways.items():
         gap = difference(whole, model)
         hint = "" if gap == 0.0 else unseeded(whole)

@@ -1,7 +1,9 @@
 """One test session runs on one Keras backend, named by KERAS_BACKEND."""
 
+import gc
 import os
 import pathlib
+import sys
 
 import pytest
 
@@ -36,6 +38,7 @@ ABSENT = "../shared is absent"
 
 def pytest_sessionstart():
     """Lets torch give each of its warnings every time, not to the first test alone that causes it."""
+    gc.set_threshold(20_000, 25, 25)  # of thousands of graphs in memory, 5 % of the time by default
     if os.environ["KERAS_BACKEND"] == "torch":
         import torch
 
@@ -60,6 +63,19 @@ def pytest_runtest_setup(item):
     """Skips what wants the larger data where they are absent, whether or not it uses the fixture."""
     if item.get_closest_marker("shared_data") and not SHARED.is_dir():
         pytest.skip(ABSENT)
+
+
+@pytest.fixture(autouse=True)
+def no_pending_variables():
+    """Lets networks that a test built without values (`initialize_variables=False`) go with that test.
+
+    Keras keeps a list of them, and the next StatelessScope of whatever test would fill 10 GB with values.
+    """
+    yield
+    if "keras" in sys.modules:
+        from keras.src.backend.common import global_state
+
+        global_state.set_global_attribute("uninitialized_variables", [])
 
 
 @pytest.fixture(scope="session")
