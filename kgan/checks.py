@@ -20,6 +20,13 @@ def is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
 
 
+def share(name, value):
+    """`value` as a float; UsageError unless it is a number in [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 <= float(value) <= 1.0:
+        raise UsageError(f"{name} must lie in [0, 1], got {value!r}")
+    return float(value)
+
+
 def positive(name, value):
     """`value` as a float; UsageError unless it is finite and greater than 0."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < math.inf:

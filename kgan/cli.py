@@ -26,7 +26,7 @@ def _count(text):
     return value
 
 
-def _seed(text):
+def _whole(text):
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"must be a whole number >= 0, got {text}")
@@ -84,7 +84,7 @@ def _add_sample(entry):
     entry.add_argument("--instance", nargs="+", metavar="PICTURE", help="pictures to draw similar ones of")
     entry.add_argument("--extractor", metavar="FILE.onnx", help="what describes them, default the run's own")
     entry.add_argument("--psi", type=float, help="truncation, -1 to 1, for generators that can truncate")
-    entry.add_argument("--seed", type=_seed, default=None, help="the same seed draws the same images")
+    entry.add_argument("--seed", type=_whole, default=None, help="the same seed draws the same images")
     entry.add_argument("-o", "--output", metavar="FILE", default="sheet.png", help="default sheet.png")
     entry.add_argument("--columns", type=_count, default=None, help="images in a row")
     entry.add_argument("--scale", type=_count, default=1, help="enlarge each pixel so many times")
@@ -94,7 +94,7 @@ def _add_sample(entry):
 def _add_interpolate(entry):
     entry.add_argument("bundle", metavar="BUNDLE")
     entry.add_argument("output", metavar="OUTPUT", help="FILE.gif to animate, FILE.png for a strip")
-    entry.add_argument("--seeds", nargs="+", type=_seed, default=[0, 1], help="of the images, default 0 1")
+    entry.add_argument("--seeds", nargs="+", type=_whole, default=[0, 1], help="of the images, default 0 1")
     entry.add_argument("--steps", type=_count, default=16, help="images from one to the next, default 16")
     entry.add_argument("--space", choices=("z", "w"), default="z", help="w: of styles; default z")
     entry.add_argument("--psi", type=float, help="truncation, -1 to 1, for generators that can truncate")
@@ -128,7 +128,7 @@ def _add_evaluate(entry):
     entry.add_argument("--size", type=_count, help="side of its images, where its file leaves that open")
     entry.add_argument("-n", type=_count, help="number of samples, default as many as real images")
     entry.add_argument("--real", type=_count, metavar="N", help="number of real images, default all")
-    entry.add_argument("--seed", type=_seed, default=0, help="the same seed scores the same samples")
+    entry.add_argument("--seed", type=_whole, default=0, help="the same seed scores the same samples")
     entry.add_argument("--batch-size", type=_count, default=64, help="images at a time, default 64")
     entry.add_argument("--mirror", action="store_true", help="count each real image mirrored as well")
     entry.add_argument("--upscale", action="store_true", help="enlarge real images below the samples' size")
@@ -165,6 +165,7 @@ def _add_translate(entry):
     entry.add_argument("input", metavar="PICTURE_OR_FOLDER")
     entry.add_argument("output", metavar="OUTPUT", help="a picture, or a folder for a folder's pictures")
     entry.add_argument("--size", type=_count, metavar="N", help="shrink pictures with a longer side than N")
+    entry.add_argument("--trim", type=_whole, metavar="N", help="give pictures a white margin of N pixels")
     entry.add_argument("--memory", type=float, default=4.0, metavar="GB", help="about at most, default 4")
 
 

@@ -390,9 +390,9 @@ def translate(args):
     if not source.exists():
         raise UsageError(f"the input must be a picture or a folder of pictures, found no {source}")
     if source.is_dir():
-        translate_folder(translator, source, target, args.size)
+        translate_folder(translator, source, target, args.size, args.trim)
         return
-    translate_file(translator, source, target, args.size)
+    translate_file(translator, source, target, args.size, args.trim)
     print(target)
 
 

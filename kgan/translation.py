@@ -10,7 +10,7 @@ from kgan.files import replacing
 from kgan.pictures import check_suffix
 
 
-def translate_file(translator, source, target, size=None):
+def translate_file(translator, source, target, size=None, trim=None):
     """Translates one picture file.
 
     Transparent pictures are laid on white, animations count by their first frame, grey becomes colour or
@@ -22,9 +22,11 @@ def translate_file(translator, source, target, size=None):
         source: the picture, a `pathlib.Path`.
         target: the file to write, a `pathlib.Path`, another one than `source`; its suffix chooses the format.
         size: pixels, to which the longer side of larger pictures is shrunk first; `None` for no limit.
+        trim: white pixels left around what the picture shows, which then fills the rest, as in the training
+            on trimmed data; `None` keeps the picture's own margin.
 
     Raises:
-        UsageError: a file name, or a size that the network cannot take.
+        UsageError: a file name, a size that the network cannot take, or a margin without room for a picture.
         DataError: the file is no picture.
     """
     check_suffix(target)
@@ -32,7 +34,7 @@ def translate_file(translator, source, target, size=None):
         raise UsageError(f"the output must be another file than the input, got {target} for both")
     image = open_image(str(source), str(source))
     height, width = _size(image, size, translator)
-    target_shape = Target(height, width, translator.image_shape[2], upscale=True)
+    target_shape = Target(height, width, translator.image_shape[2], upscale=True, trim=trim)
     try:
         made = translator.translate(to_pixels(image, target_shape, str(source))[None], pad=True)[0]
     except UsageError as error:
@@ -41,7 +43,7 @@ def translate_file(translator, source, target, size=None):
         Image.fromarray(made[..., 0] if made.shape[-1] == 1 else made).save(temporary)
 
 
-def translate_folder(translator, source, target, size=None):
+def translate_folder(translator, source, target, size=None, trim=None):
     """Translates every picture file that lies in a folder into PNG files of another one.
 
     A file that cannot be translated is named on standard error, and the others go on.
@@ -51,6 +53,7 @@ def translate_folder(translator, source, target, size=None):
         source: the folder.
         target: the folder to write to, another one than `source`; it is created.
         size: as in `translate_file`.
+        trim: as in `translate_file`.
 
     Raises:
         UsageError: the folders are the same, `target` is a file, or two pictures would get the same name.
@@ -70,7 +73,7 @@ def translate_folder(translator, source, target, size=None):
     with ProgressLine() as progress:
         for done, (path, made) in enumerate(zip(files, targets), 1):
             try:
-                translate_file(translator, path, made, size)
+                translate_file(translator, path, made, size, trim)
             except KganError as error:
                 failed += 1
                 print(f"kgan: {error}", file=sys.stderr)

@@ -9,7 +9,8 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
-from kgan.errors import DataError
+from kgan import checks
+from kgan.errors import DataError, UsageError
 
 # Changing any rule below must change this number: decoded pixels are cached under it.
 POLICY = 2
@@ -44,6 +45,9 @@ class Target:
         same_kind: whether grey among colour (or colour among grey) is an error, instead of being converted.
         trim: white pixels left around what is shown, at least 0 and less than half of each side; `None` keeps
             an image's own borders.
+
+    Raises:
+        UsageError: `trim` leaves no room for what is shown.
     """
 
     height: int
@@ -53,6 +57,12 @@ class Target:
     same_size: bool = False
     same_kind: bool = False
     trim: int | None = None
+
+    def __post_init__(self):
+        if self.trim is not None and 2 * checks.count("trim", self.trim, 0) >= min(self.height, self.width):
+            raise UsageError(
+                f"trim must be less than half of {min(self.height, self.width)} pixels, got {self.trim}"
+            )
 
     @property
     def shape(self):

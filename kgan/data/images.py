@@ -6,7 +6,6 @@ import operator
 import keras
 import numpy as np
 
-from kgan import checks
 from kgan.data.decode import Target
 from kgan.data.pixels import decoded, first_image
 from kgan.data.sources import open_source
@@ -194,9 +193,6 @@ def load_images(
     labels, names = (None, None) if label is None else opened.labels(label)
     height, width, found = first_image(opened)
     height, width = size or (height, width)
-    trim = None if trim is None else checks.count("trim", trim, 0)
-    if trim is not None and 2 * trim >= min(height, width):
-        raise UsageError(f"trim must be less than half of {min(height, width)} pixels, got {trim}")
     target = Target(
         height,
         width,

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from kgan import checks
 from kgan.errors import UsageError
 
 
@@ -135,8 +136,7 @@ class LinearMomentumSGD(keras.optimizers.SGD):
         **kwargs,
     ):
         for key, momentum in (("initial_momentum", initial_momentum), ("final_momentum", final_momentum)):
-            if not 0.0 <= momentum <= 1.0:
-                raise UsageError(f"{key} must lie in [0, 1], got {momentum}")
+            checks.share(key, momentum)
         if not 0 <= start_step < end_step:
             raise UsageError(f"steps must be 0 <= start_step < end_step, got {start_step} and {end_step}")
         # Keras makes the velocity slots when momentum is not 0; its value is replaced in update_step.

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, losses
+from kgan import _backend, checks, losses
 from kgan.engine.average import MovingAverage
 from kgan.engine.growing import check_game
 from kgan.engine.growth_schedule import GrowthSchedule
@@ -177,14 +177,12 @@ class StyleGAN(StyleEdits):
     ):
         super().__init__(schedule=schedule, **kwargs)
         check_game(schedule, discriminator, discriminator_steps, gradient_pixels)
-        if not 0.0 <= style_mixing <= 1.0:
-            raise UsageError(f"style_mixing must lie in [0, 1], got {style_mixing}")
         for what in ("channels", "num_classes"):
             made, judged = getattr(generator, what), getattr(discriminator, what)
             if made != judged:
                 raise UsageError(f"both networks must have the same {what}, got {made} and {judged}")
         self.generator, self.discriminator = generator, discriminator
-        self.style_mixing, self.mirror = float(style_mixing), mirror
+        self.style_mixing, self.mirror = checks.share("style_mixing", style_mixing), mirror
         self.discriminator_steps, self.gradient_pixels = discriminator_steps, gradient_pixels
         self.finish()
 

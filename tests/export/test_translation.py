@@ -248,6 +248,18 @@ def test_a_picture_on_the_command_line(trained, translator, tmp_path):
 
 
 @pytest.mark.once
+def test_pictures_get_the_margin_of_the_training_data(trained, translator, tmp_path):
+    wide = PIL.Image.new("RGB", (40, 40), "white")
+    wide.paste((10, 20, 30), (4, 4, 12, 12))
+    wide.save(tmp_path / "wide.png")
+    words = [str(tmp_path / "wide.png"), str(tmp_path / "out.png")]
+    assert main(["translate", str(trained[1]), *words, "--size", "16", "--trim", "2"]) == 0
+    framed = np.full((1, 16, 16, 3), 255, np.uint8)
+    framed[:, 2:14, 2:14] = (10, 20, 30)
+    np.testing.assert_array_equal(read(tmp_path / "out.png"), translator.translate(framed)[0])
+
+
+@pytest.mark.once
 def test_transparent_animated_and_grey_pictures_are_converted(trained, translator, tmp_path):
     PIL.Image.new("RGBA", (16, 16), (9, 9, 9, 0)).save(tmp_path / "clear.png")
     frames = [PIL.Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
@@ -289,6 +301,8 @@ def test_wrong_words(trained, tmp_path, capsys):
         (str(tmp_path / "empty"), "out"): "holds no pictures",
         (str(tmp_path), str(tmp_path)): "the output must be another folder than the input",
         (picture, str(tmp_path / "o.png"), "--memory", "0.0001"): "got 64x64, which needs about",
+        (picture, str(tmp_path / "o.png"), "--trim", "32"): "must be less than half of 64 pixels, got 32",
+        (picture, str(tmp_path / "o.png"), "--trim", "-1"): "must be a whole number >= 0, got -1",
     }.items():
         assert main(["translate", bundle, *words]) == 2, words
         error = capsys.readouterr().err

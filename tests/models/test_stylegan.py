@@ -366,6 +366,7 @@ def build(generator=8, schedule=8, batch_size=4, **settings):
         ({"generator": 48}, "resolution must be a power of two from 4 to 1024, got 48"),
         ({"batch_size": {4: 4, 8: 6}}, "batch_size must be a multiple of 4, .* or smaller, got 6"),
         ({"style_mixing": 1.1}, r"style_mixing must lie in \[0, 1\], got 1.1"),
+        ({"style_mixing": "x"}, r"style_mixing must lie in \[0, 1\], got 'x'"),
         ({"num_classes": 3}, "both networks must have the same num_classes, got None and 3"),
         ({"num_classes": 1}, "num_classes must be an integer >= 2, got 1"),
         ({"discriminator_steps": 0}, "discriminator_steps must be an integer >= 1, got 0"),
