@@ -52,7 +52,8 @@ class ImageStream:
             self.num_examples, self.image_shape = source.num_examples, tuple(source.image_shape)
             self._shuffle, self._seed = bool(source.shuffle), int(source.seed)
         if labelled and np.shape(labels) != (self.num_examples,):
-            raise UsageError(f"a model with classes takes images with {self.num_examples} labels, got none")
+            got = "none" if labels is None else list(np.shape(labels))
+            raise UsageError(f"a model with classes takes images with {self.num_examples} labels, got {got}")
         if labelled and np.asarray(labels).dtype.kind not in "iu":
             raise UsageError(f"labels must be integers, got {np.asarray(labels).dtype}")
         self.labels = np.asarray(labels, np.int32) if labelled else None

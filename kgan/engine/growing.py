@@ -251,6 +251,7 @@ class GrowingModel(AdversarialModel):
     def fit(
         self,
         x=None,
+        y=None,
         *,
         epochs=None,
         initial_epoch=0,
@@ -265,6 +266,7 @@ class GrowingModel(AdversarialModel):
             x: images of the final resolution: `kgan.data.load_images(...)`, whose batch size is not used,
                 or a float array `[n, height, width, channels]` in [-1, 1]; for a model with classes, images
                 with labels or a pair of arrays.
+            y: int labels `[n]` of an array, instead of a pair.
             epochs: epoch at which to end; default: that of the schedule's end.
             initial_epoch: epoch at which to begin to count.
             batch_size: `None`, or as the schedule has it.
@@ -275,7 +277,7 @@ class GrowingModel(AdversarialModel):
         Raises:
             UsageError: the images are of another size or kind, or the batch size is not the schedule's.
         """
-        stream = self._stream(x, batch_size, shuffle)
+        stream = self._stream(x if y is None else (x, y), batch_size, shuffle)
         epochs = initial_epoch + self._epochs_left() if epochs is None else checks.count("epochs", epochs, 0)
         bar = verbose != 0
         history = keras.callbacks.History()

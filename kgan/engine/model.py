@@ -274,6 +274,8 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
     def _check_images(self, data):
+        if data is None:
+            raise UsageError("fit must be given images: what kgan.data.load_images returns, or an array")
         shape = getattr(data, "image_shape", None)
         data = data[0] if isinstance(data, tuple) else data
         if shape is None and isinstance(data, np.ndarray):

@@ -37,6 +37,13 @@ def _training():
     return {"optimizer": optimizers(), "loss": losses.LeastSquares(generator_weight=2.0)}
 
 
+def _check_shape(which, shape, wanted):
+    """Sides that are not known before a batch is there (`None`) pass."""
+    if len(shape) != 3 or any(side not in (None, known) for side, known in zip(shape, wanted)):
+        made, given = ("x".join(map(str, sides)) for sides in (wanted, shape))
+        raise UsageError(f"images of {which} must be {made} for this model, got {given or 'numbers'}")
+
+
 @keras.saving.register_keras_serializable("kgan")
 class CycleGAN(AdversarialModel):
     """Two generators between the sets A and B, held together by going there and back.
@@ -168,9 +175,8 @@ class CycleGAN(AdversarialModel):
         shape = getattr(data, "image_shape_b", None)
         if shape is None and isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], np.ndarray):
             shape = data[1].shape[1:]
-        if shape is not None and tuple(shape) != self.image_shape_b:
-            made, given = ("x".join(map(str, s)) for s in (self.image_shape_b, shape))
-            raise UsageError(f"images of B must be {made} for this model, got {given}")
+        if shape is not None:
+            _check_shape("B", shape, self.image_shape_b)
 
     def players(self):
         return {
@@ -183,11 +189,18 @@ class CycleGAN(AdversarialModel):
 
     # Both generators move first; the discriminators then judge the fakes of that same forward pass.
     def adversarial_step(self, batch):
-        a, b = batch
+        a, b = self._pair(batch)
         fakes: Any = self.update("generator", functools.partial(self.generator_loss, a, b))
         with _backend.no_grad():
             fake_a, fake_b = self.pool_a.query(fakes[0]), self.pool_b.query(fakes[1])
         self.update("discriminator", functools.partial(self.discriminator_loss, a, b, fake_a, fake_b))
+
+    def _pair(self, batch):
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise UsageError("a batch must be (images of A, images of B), as load_unpaired gives them")
+        for name, images, wanted in zip("AB", batch, (self.image_shape, self.image_shape_b)):
+            _check_shape(name, images.shape[1:], wanted)
+        return batch
 
     def generator_loss(self, a, b):
         """Equation 3 of the paper with the identity terms of its section 5.2; also gives the fakes."""

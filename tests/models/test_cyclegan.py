@@ -238,6 +238,21 @@ def test_sheets_show_images_translations_and_what_comes_back():
     assert CycleGAN(**networks(image_size=16, width=2, stages=1, blocks=1)).sheet(12) == (None, None)
 
 
+def test_batches_must_be_pairs_of_images():
+    model = CycleGAN.tiny()
+    model.compile()
+    a, b = model.example_data(4)
+    for data, message in (
+        ((a,), r"a batch must be \(images of A, images of B\)"),
+        ((a, np.zeros(4, "int32")), "images of B must be 16x16x3 for this model, got numbers"),
+        ((a, b[:, :8]), "images of B must be 16x16x3 for this model, got 8x16x3"),
+        ((), "fit must be given images"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            model.fit(*data, batch_size=2, verbose=0)
+    model.fit(a, b, batch_size=2, verbose=0)
+
+
 @pytest.mark.once
 def test_held_out_images_must_fit():
     model = CycleGAN.tiny()

@@ -299,6 +299,9 @@ def test_labels_choose_images_and_scores():
     model.compile()
     with pytest.raises(UsageError, match="a model with classes takes images with 8 labels, got none"):
         model.fit(data[0], verbose=0)
+    with pytest.raises(UsageError, match=r"takes images with 8 labels, got \[7\]"):
+        model.fit(data[0], data[1][:7], verbose=0)
+    model.fit(*data, epochs=1, verbose=0)
 
 
 def test_losses_of_a_linear_critic():
