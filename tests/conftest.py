@@ -1,9 +1,12 @@
 """One test session runs on one Keras backend, named by KERAS_BACKEND."""
 
 import gc
+import json
 import os
 import pathlib
+import subprocess
 import sys
+import types
 
 import pytest
 
@@ -63,6 +66,51 @@ def pytest_runtest_setup(item):
     """Skips what wants the larger data where they are absent, whether or not it uses the fixture."""
     if item.get_closest_marker("shared_data") and not SHARED.is_dir():
         pytest.skip(ABSENT)
+
+
+class _Converter:
+    """Stands in for `subprocess` where the exporter starts its converter: TensorFlow loads for seconds."""
+
+    def __init__(self):
+        self._server = None
+
+    def run(self, line, *, env, **_):
+        """Has the server run `python -m kgan.export.convert_worker ...`; as `subprocess.run`."""
+        if self._server is None:
+            command = [sys.executable, str(pathlib.Path(__file__).parent / "converter_server.py")]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            self._server = subprocess.Popen(command, env=env, text=True, **pipes)
+        request = {"arguments": line[3:], "environment": env, "folder": os.getcwd()}
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return types.SimpleNamespace(**json.loads(self._server.stdout.readline()))
+
+    def close(self):
+        """Ends the server, if one was started."""
+        if self._server is not None:
+            with self._server:
+                self._server.stdin.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def converter():
+    """One converter for all exports of this session, where processes can fork."""
+    from kgan.export import process
+
+    if not hasattr(os, "fork"):
+        yield
+        return
+    stand_in = _Converter()
+    process.subprocess = stand_in
+    yield
+    process.subprocess = subprocess
+    stand_in.close()
+
+
+@pytest.fixture
+def own_process(monkeypatch):
+    """The exporter's converter runs in a process of its own, as it does for users."""
+    monkeypatch.setattr("kgan.export.process.subprocess", subprocess)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from kgan.cli import main
 pytestmark = pytest.mark.once
 
 
+@pytest.mark.usefixtures("own_process")
 def test_from_recipe_to_bundle(tmp_path, capsys, monkeypatch):
     run, bundle = tmp_path / "run", tmp_path / "bundle"
     words = ["epochs=1", "batch_size=8", "split=train[:16]", "width=4"]
