@@ -165,7 +165,9 @@ def _draw(spec, banks):
     if spec["name"] in banks:
         return f'np.load("{CONDITIONS}")["{spec["name"]}"][rows]'
     shape = "(16" + "".join(f", {n}" for n in spec["shape"]) + ("," if not spec["shape"] else "") + ")"
-    return _DRAWS[spec["distribution"]].format(shape=shape, dtype=spec["dtype"], classes=spec["num_classes"])
+    # Pictures lie in [-1, 1]; other conditions have no law.
+    law = "uniform" if spec["name"] == "image" else spec["distribution"]
+    return _DRAWS[law].format(shape=shape, dtype=spec["dtype"], classes=spec["num_classes"])
 
 
 def _row(spec):

@@ -152,10 +152,9 @@ class Translator:
     """
 
     def __init__(self, folder, *, threads=None, providers=None, memory=4e9):
-        for name, value in (("threads", threads), ("memory", memory)):
-            if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, got {value}")
-        self.folder, self.memory = pathlib.Path(folder), memory
+        if threads is not None:
+            checks.count("threads", threads)
+        self.folder, self.memory = pathlib.Path(folder), checks.positive("memory", memory)
         self.manifest = read_manifest(self.folder)
         about = self.manifest.get("translation")
         if not about:

@@ -130,6 +130,8 @@ def one_class(inputs, text, names, source):
 def _per_sample(spec, value, n, names):
     if spec.distribution == "label":
         value = _class_numbers(spec, value, names)
+    if spec.name == "image" and np.asarray(value).dtype == np.uint8:
+        raise UsageError("image must be floats in [-1, 1], got uint8: divide by 127.5 and subtract 1")
     try:
         value = np.asarray(value, spec.dtype)
         # Only a value for all samples is repeated, never part of one; a number may fill a whole value.

@@ -1,6 +1,7 @@
 """Picture files through a translating bundle, one or a folder of them; imports no Keras."""
 
 import sys
+import warnings
 
 from PIL import Image
 
@@ -23,7 +24,7 @@ def translate_file(translator, source, target, size=None, trim=None):
         target: the file to write, a `pathlib.Path`, another one than `source`; its suffix chooses the format.
         size: pixels, to which the longer side of larger pictures is shrunk first; `None` for no limit.
         trim: white pixels left around what the picture shows, which then fills the rest, as in the training
-            on trimmed data; `None` keeps the picture's own margin.
+            on trimmed data; `None` keeps the picture's own margin. With `size` the result is a square of it.
 
     Raises:
         UsageError: a file name, a size that the network cannot take, or a margin without room for a picture.
@@ -32,9 +33,14 @@ def translate_file(translator, source, target, size=None, trim=None):
     check_suffix(target)
     if target.resolve() == source.resolve():
         raise UsageError(f"the output must be another file than the input, got {target} for both")
-    image = open_image(str(source), str(source))
-    height, width = _size(image, size, translator)
-    target_shape = Target(height, width, translator.image_shape[2], upscale=True, trim=trim)
+    with warnings.catch_warnings():  # of large pictures: those beyond `memory` are refused below
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = open_image(str(source), str(source))
+    height, width = _size(image, size, translator, trim)
+    try:
+        target_shape = Target(height, width, translator.image_shape[2], upscale=True, trim=trim)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from error
     try:
         made = translator.translate(to_pixels(image, target_shape, str(source))[None], pad=True)[0]
     except UsageError as error:
@@ -69,6 +75,9 @@ def translate_folder(translator, source, target, size=None, trim=None):
     names = [path.stem for path in files]
     # a.jpg and a.png must not become one file.
     targets = [target / f"{path.name if names.count(path.stem) > 1 else path.stem}.png" for path in files]
+    if len(set(targets)) < len(targets):
+        again = next(path.name for path in targets if targets.count(path) > 1)
+        raise UsageError(f"the pictures must get names of their own, got {again} twice: rename one of them")
     failed = 0
     with ProgressLine() as progress:
         for done, (path, made) in enumerate(zip(files, targets), 1):
@@ -83,9 +92,11 @@ def translate_folder(translator, source, target, size=None, trim=None):
         raise KganError(f"{failed} of {len(files)} pictures could not be translated")
 
 
-def _size(image, size, translator):
+def _size(image, size, translator, trim):
     """(height, width) at which a picture goes through the network."""
     if None not in translator.image_shape:
         return translator.image_shape[:2]
+    if trim is not None and size is not None:  # as training data of that size are made
+        return size, size
     scale = 1.0 if size is None else min(1.0, size / max(image.width, image.height))
     return max(1, round(image.height * scale)), max(1, round(image.width * scale))

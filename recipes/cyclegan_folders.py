@@ -53,9 +53,9 @@ def _count(source, split):
 
 
 def _trained_on(cfg, source):
-    """The rows of a set but for those that are shown; of very few pictures all but one."""
+    """The rows of a set but for those that are shown, at most half of them."""
     count = _count(source, cfg.split)
-    return np.arange(count - min(cfg.shown, max(1, count // 2)))
+    return np.arange(count - min(cfg.shown, count // 2))
 
 
 @functools.lru_cache(2)
@@ -77,22 +77,16 @@ def data(cfg):
 
 
 def _shown(cfg):
-    """As many kept out pictures of A as of B, float32 in [-1, 1]."""
-    sources = cfg.data, cfg.data_b
-    firsts = [len(_trained_on(cfg, source)) for source in sources]
-    number = min(_count(source, cfg.split) - first for source, first in zip(sources, firsts))
+    """The middle of as many kept out pictures of A as of B, in [-1, 1]; of the last where none are."""
+    trained = [len(_trained_on(cfg, source)) for source in (cfg.data, cfg.data_b)]
+    firsts = [min(first, images.num_examples - 1) for images, first in zip(data(cfg).images, trained)]
+    number = min(images.num_examples - first for images, first in zip(data(cfg).images, firsts))
+    margin = (cfg.load_size - cfg.image_size) // 2
+    middle = slice(margin, margin + cfg.image_size)
     found = []
-    for source, first in zip(sources, firsts):
-        images = kgan.data.load_images(
-            source,
-            cfg.split,
-            image_size=cfg.image_size,
-            channels=cfg.channels,
-            batch_size=1,
-            shuffle=False,
-            upscale=True,
-        )
-        found.append(images.uint8(np.arange(first, first + number)).astype("float32") / 127.5 - 1.0)
+    for images, first in zip(data(cfg).images, firsts):
+        pixels = images.uint8(np.arange(first, first + number))[:, middle, middle]
+        found.append(pixels.astype("float32") / 127.5 - 1.0)
     return found
 
 

@@ -78,8 +78,10 @@ class _Converter:
         """Has the server run `python -m kgan.export.convert_worker ...`; as `subprocess.run`."""
         if self._server is None:
             command = [sys.executable, str(pathlib.Path(__file__).parent / "converter_server.py")]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self._server = subprocess.Popen(command, env=env, text=True, **pipes)
+            pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+            self._server = subprocess.Popen(
+                command, env=env, text=True, stdin=pipe, stdout=pipe, stderr=nothing
+            )
         request = {"arguments": line[3:], "environment": env, "folder": os.getcwd()}
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()

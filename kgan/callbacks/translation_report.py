@@ -6,6 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
+from kgan import checks
 from kgan.errors import UsageError
 from kgan.files import replacing
 from kgan.metrics.paired import paired_scores
@@ -13,7 +14,7 @@ from kgan.pictures import save_sheet
 
 
 class TranslationReport(keras.callbacks.Callback):
-    """Writes `translation.json` and `translation.png` when a training ends, and prints the scores.
+    """Writes `translation.json` and `translation.png` after the last epoch, and prints the scores.
 
     The picture has rows of an image of A, its translation, what comes back, and the true partner; below, the
     same from B. `translation.json` holds `kgan.metrics.paired_scores` of both directions for each group of
@@ -25,6 +26,8 @@ class TranslationReport(keras.callbacks.Callback):
         extractor: a feature network such as `kgan.metrics.ONNXFeatures`, or `None` for pixels alone.
         groups: dict of a name to the places of some pairs, to be scored by themselves, or `None` for all.
         shown: rows of each direction in the picture, >= 1.
+        epochs: the number of epochs after which the training has ended, >= 1; default the run's own, and the
+            end of `fit` outside of `kgan run`.
         folder: where to; `kgan run` says its own by `join_run`.
 
     Raises:
@@ -40,8 +43,9 @@ class TranslationReport(keras.callbacks.Callback):
     ['input', 'output', 'shuffled']
     """
 
-    def __init__(self, images_a, images_b, extractor=None, *, groups=None, shown=10, folder="."):
+    def __init__(self, images_a, images_b, extractor=None, *, groups=None, shown=10, epochs=None, folder="."):
         super().__init__()
+        self.epochs = None if epochs is None else checks.count("epochs", epochs)
         self.images = {"ab": np.asarray(images_a), "ba": np.asarray(images_b)}
         if len(images_a) != len(images_b) or len(images_a) < 2:
             raise UsageError(f"images must be pairs, at least 2, got {len(images_a)} and {len(images_b)}")
@@ -51,10 +55,19 @@ class TranslationReport(keras.callbacks.Callback):
         self.groups = {"all": np.arange(len(images_a))} if groups is None else groups
 
     def join_run(self, folder, epochs):
-        """Makes the run's folder the one to write into."""
+        """Makes the run's folder the one to write into, after its last epoch unless another was given."""
         self.folder = pathlib.Path(folder)
+        self.epochs = epochs if self.epochs is None else self.epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.epochs:
+            self._report()
 
     def on_train_end(self, logs=None):
+        if self.epochs is None:
+            self._report()
+
+    def _report(self):
         for name, directions in self.write(self.model).items():
             for direction, scores in directions.items():
                 for kind, values in scores.items():

@@ -208,7 +208,8 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.steps_per_epoch = steps_per_epoch
 
     def __call__(self, step):
-        epoch = ops.floor(ops.cast(step, "float32") / self.steps_per_epoch) + 1.0
+        # In integers: XLA multiplies by the reciprocal, and an epoch's first step may fall short of it.
+        epoch = ops.cast(ops.floor_divide(ops.cast(step, "int32"), self.steps_per_epoch), "float32") + 1.0
         over = ops.maximum(0.0, epoch - self.constant_epochs) / (self.decay_epochs + 1.0)
         return self.initial_learning_rate * ops.maximum(0.0, 1.0 - over)
 

@@ -1,13 +1,15 @@
 """CycleGAN: translation between two sets of unpaired images."""
 
 import functools
+import math
+import numbers
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, layers, losses, pictures
+from kgan import _backend, checks, layers, losses, pictures
 from kgan.engine.model import AdversarialModel, Preset
 from kgan.errors import UsageError
 from kgan.losses.reconstruction import l1
@@ -35,6 +37,10 @@ def optimizers(learning_rate=2e-4):
 def _training():
     # Mean squared errors: without the half in G, with it on the sum in D.
     return {"optimizer": optimizers(), "loss": losses.LeastSquares(generator_weight=2.0)}
+
+
+def _is_weight(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
 
 
 def _check_shape(which, shape, wanted):
@@ -130,16 +136,16 @@ class CycleGAN(AdversarialModel):
             raise UsageError("average must be None: both generators of a CycleGAN are used as trained")
         super().__init__(preset=preset, seed=seed, **kwargs)
         pair = tuple(cycle_weight) if isinstance(cycle_weight, tuple | list) else (cycle_weight,) * 2
-        if len(pair) != 2 or min(pair) < 0:
-            raise UsageError(f"cycle_weight must be a number >= 0 or a pair of them, got {cycle_weight}")
-        if identity_weight < 0:
-            raise UsageError(f"identity_weight must be >= 0, got {identity_weight}")
+        if len(pair) != 2 or not all(map(_is_weight, pair)):
+            raise UsageError(f"cycle_weight must be a number >= 0 or a pair of them, got {cycle_weight!r}")
+        if not _is_weight(identity_weight):
+            raise UsageError(f"identity_weight must be a number >= 0, got {identity_weight!r}")
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b
         self._check_networks(identity_weight)
         self.cycle_weight, self.identity_weight = cycle_weight, float(identity_weight)
         self.lambda_a, self.lambda_b = (float(weight) for weight in pair)
-        self.pool_size = pool_size
+        self.pool_size = checks.count("pool_size", pool_size, 0)
         self.pool_a = layers.ImagePool(pool_size, seed=2 * seed)
         self.pool_b = layers.ImagePool(pool_size, seed=2 * seed + 1)
         self.pool_a.build(self.discriminator_a.input_shape)
@@ -157,8 +163,9 @@ class CycleGAN(AdversarialModel):
         for what, (found, wanted) in rules.items():
             if tuple(found) != tuple(wanted):
                 raise UsageError(f"networks must fit: {what} {found}, the other set has {wanted}")
-        if identity_weight and a[-1] != b[-1]:
-            raise UsageError(f"identity_weight must be 0 for sets of {a[-1]} and {b[-1]} channels")
+        if identity_weight and a != b:
+            shapes = ["x".join(map(str, shape)) for shape in (a, b)]
+            raise UsageError(f"identity_weight must be 0 for sets of {shapes[0]} and {shapes[1]}")
 
     @property
     def image_shape(self):
@@ -173,8 +180,6 @@ class CycleGAN(AdversarialModel):
     def _check_images(self, data):
         super()._check_images(data)
         shape = getattr(data, "image_shape_b", None)
-        if shape is None and isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], np.ndarray):
-            shape = data[1].shape[1:]
         if shape is not None:
             _check_shape("B", shape, self.image_shape_b)
 
@@ -186,6 +191,22 @@ class CycleGAN(AdversarialModel):
 
     def default_training(self):
         return _training()
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Trains as `keras.Model.fit` does, on `(images of A, images of B)`.
+
+        Raises:
+            UsageError: the images do not fit the model, or arrays are not as long as each other.
+        """
+        a, b = x if isinstance(x, tuple) and len(x) == 2 else (x, y)
+        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+            _check_shape("B", b.shape[1:], self.image_shape_b)
+            if len(a) != len(b):
+                raise UsageError(
+                    f"arrays must hold as many images of A as of B, got {len(a)} and {len(b)}: cut one, or "
+                    "let kgan.data.load_unpaired serve two folders, whatever their lengths"
+                )
+        return super().fit(x, y, *args, **kwargs)
 
     # Both generators move first; the discriminators then judge the fakes of that same forward pass.
     def adversarial_step(self, batch):
@@ -206,9 +227,8 @@ class CycleGAN(AdversarialModel):
         """Equation 3 of the paper with the identity terms of its section 5.2; also gives the fakes."""
         ab, ba = self.generator_ab, self.generator_ba
         fake_b, fake_a = self.run_network(ab, a), self.run_network(ba, b)
-        scores_a = self.run_network(self.discriminator_a, fake_a)
-        scores_b = self.run_network(self.discriminator_b, fake_b)
-        adversarial = self.loss_function.generator(scores_a) + self.loss_function.generator(scores_b)
+        adversarial = self._persuade(self.discriminator_a, a, fake_a)
+        adversarial = adversarial + self._persuade(self.discriminator_b, b, fake_b)
         cycle = self.lambda_a * l1(self.run_network(ba, fake_b), a)
         cycle = cycle + self.lambda_b * l1(self.run_network(ab, fake_a), b)
         logs = {"adversarial_loss": adversarial, "cycle_loss": cycle}
@@ -220,17 +240,24 @@ class CycleGAN(AdversarialModel):
         logs["generator_loss"] = loss
         return loss, logs, (ops.stop_gradient(fake_a), ops.stop_gradient(fake_b))
 
+    def _persuade(self, critic, real, fake):
+        scores = None
+        if self.loss_function.needs_real:
+            scores = ops.stop_gradient(self.run_network(critic, real))
+        return self.loss_function.generator(self.run_network(critic, fake), scores)
+
     def discriminator_loss(self, a, b, fake_a, fake_b):
         """The sum of both discriminators' losses."""
-        loss_a, logs_a = self._judge(self.discriminator_a, a, fake_a)
-        loss_b, logs_b = self._judge(self.discriminator_b, b, fake_b)
+        loss_a, penalty_a, logs_a = self._judge(self.discriminator_a, a, fake_a)
+        loss_b, penalty_b, logs_b = self._judge(self.discriminator_b, b, fake_b)
         logs = keras.tree.map_structure(lambda x, y: (x + y) / 2.0, logs_a, logs_b)
-        return loss_a + loss_b, {"discriminator_loss": loss_a + loss_b, **logs}
+        loss = loss_a + loss_b
+        return loss + penalty_a + penalty_b, {"discriminator_loss": loss, **logs}
 
     def _judge(self, critic, real, fake):
         critic = functools.partial(self.run_network, critic)
         real, fake, penalty, logs = self.penalized_scores("discriminator", critic, real, fake)
-        return self.loss_function.discriminator(real, fake) + penalty, logs
+        return self.loss_function.discriminator(real, fake), penalty, logs
 
     # -- translation
 
@@ -327,6 +354,7 @@ class CycleGAN(AdversarialModel):
         Raises:
             UsageError: another direction, or images of another shape or type.
         """
+        checks.count("batch_size", batch_size)
         network, images = self._direction(direction), np.asarray(images)
         shape, sides = tuple(network.input_shape[1:]), None
         if images.ndim == 4 and images.shape[1:] != shape:

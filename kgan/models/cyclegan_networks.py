@@ -2,7 +2,7 @@
 
 import keras
 
-from kgan import layers
+from kgan import checks, layers
 from kgan.errors import UsageError
 from kgan.types import Sides
 
@@ -33,7 +33,7 @@ def resnet_generator(
     """The residual generator of Johnson et al. (2016): 7x7, two halvings, `blocks` residual blocks, back up.
 
     Args:
-        image_size: pixels, an int or (height, width), multiples of 4; None for any size at run time.
+        image_size: pixels, an int or (height, width), multiples of 4 >= 8; None for any size at run time.
         channels: channels of the input.
         out_channels: channels of the output, default those of the input.
         width: channels at full resolution; twice and four times as many after the halvings.
@@ -44,7 +44,7 @@ def resnet_generator(
             short trainings.
 
     Raises:
-        UsageError: `residual` with other channels in the output.
+        UsageError: an argument out of range, or `residual` with other channels in the output.
 
     Example:
 
@@ -53,7 +53,12 @@ def resnet_generator(
     """
     if residual and (out_channels or channels) != channels:
         raise UsageError(f"residual generators must keep the {channels} channels, got {out_channels}")
+    checks.count("width", width)
+    checks.count("blocks", blocks, 0)
     height, width_pixels = _sides(image_size)
+    for side in (height, width_pixels):
+        if side is not None and (side < 8 or side % 4):
+            raise UsageError(f"image_size of a residual generator must be a multiple of 4 >= 8, got {side}")
     inputs = keras.Input((height, width_pixels, channels))
     x = layers.ReflectionPadding2D(3)(inputs)
     x = L.ReLU()(_norm(affine)(_conv(width, 7)(x)))
@@ -120,13 +125,15 @@ def patch_discriminator(image_size=256, channels=3, width=64, stages=3, affine=F
         affine: learned scale and shift after each normalisation.
 
     Raises:
-        UsageError: the image is smaller than the patch.
+        UsageError: an argument out of range, or the image is smaller than the patch.
 
     Example:
 
     >>> patch_discriminator(256).output_shape
     (None, 30, 30, 1)
     """
+    checks.count("width", width)
+    checks.count("stages", stages, 0)
     sides = _sides(image_size)
     for side in sides:
         if side is not None and side < receptive_field(stages):
@@ -164,7 +171,10 @@ def receptive_field(stages):
 
 
 def _sides(image_size):
-    return tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
+    sides = tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
+    if len(sides) != 2:
+        raise UsageError(f"image_size must be one side or (height, width), got {image_size}")
+    return tuple(None if side is None else checks.count("image_size", side) for side in sides)
 
 
 def networks(

@@ -239,6 +239,13 @@ _PRESETS = {
 }
 
 
+def _numbers(domain):
+    try:
+        return np.atleast_2d(np.asarray(domain, "float32"))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"domain must be one vector of numbers, or one an image, got {domain!r}") from error
+
+
 @keras.saving.register_keras_serializable("kgan")
 class StarGAN(AdversarialModel):
     """One generator that turns an image of any domain into one of any other.
@@ -349,16 +356,31 @@ class StarGAN(AdversarialModel):
 
     # -- training
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """Trains as `keras.Model.fit` does, on `(images, labels)`.
 
         Raises:
-            UsageError: images or labels do not fit the model.
+            UsageError: images, labels or batches do not fit the model.
         """
-        given = x[1] if isinstance(x, tuple) and len(x) == 2 else y
-        if isinstance(given, np.ndarray):
-            self._check_labels(given)
-        return super().fit(x, y, *args, **kwargs)
+        images, labels = x if isinstance(x, tuple) and len(x) == 2 else (x, y)
+        if isinstance(labels, np.ndarray):
+            self._check_labels(labels)
+        if self.split_batch:
+            self._check_batches(images, batch_size)
+        return super().fit(x, y, batch_size, *args, **kwargs)
+
+    def _check_batches(self, data, batch_size):
+        """The batch is split between the discriminator's updates; a compiled step may not know its size."""
+        steps = self.discriminator_steps
+        count = len(data) if isinstance(data, np.ndarray) else 0
+        size = min(batch_size or 32, count) if count else getattr(data, "batch_size", None)
+        if isinstance(size, int) and size % steps:
+            raise UsageError(f"batch_size must be a multiple of discriminator_steps {steps}, got {size}")
+        if isinstance(size, int) and count % size % steps:
+            raise UsageError(
+                f"images must leave a last batch that is a multiple of discriminator_steps {steps}, "
+                f"got {count} in batches of {size}"
+            )
 
     def _check_labels(self, labels):
         wanted = self.sampling_inputs()[1].shape
@@ -471,9 +493,11 @@ class StarGAN(AdversarialModel):
         if not len(images):
             return images
         if not self.num_classes:
-            vectors = np.atleast_2d(np.asarray(domain, "float32"))
-            if vectors.shape[-1] != widths(self.parts)[1]:
-                raise UsageError(f"domain must be [n, {widths(self.parts)[1]}], got {list(vectors.shape)}")
+            vectors, size = _numbers(domain), widths(self.parts)[1]
+            if vectors.shape not in ((1, size), (len(images), size)):
+                raise UsageError(
+                    f"domain must be [{size}] or [{len(images)}, {size}], got {list(np.shape(domain))}"
+                )
             made = known_only(self.parts, ops.convert_to_tensor(vectors))
             domain = np.broadcast_to(ops.convert_to_numpy(made), (len(images), vectors.shape[-1]))
         return self.sample(len(images), image=images.astype("float32") / 127.5 - 1.0, domain=domain)

@@ -22,7 +22,9 @@ def test_both_directions_of_each_group_are_scored(tmp_path, capsys):
     report = TranslationReport(a, b, groups=groups, shown=2)
     report.set_model(model)
     report.join_run(tmp_path, 1)
-    report.on_train_end()
+    report.on_train_end()  # of the first part of a resumed training
+    assert not (tmp_path / "translation.json").exists()
+    report.on_epoch_end(0)
     found = json.loads((tmp_path / "translation.json").read_text())
     assert set(found) == {"all", "some"}
     made, rows = model.translate(b, "ba"), groups["some"]
@@ -36,12 +38,23 @@ def test_both_directions_of_each_group_are_scored(tmp_path, capsys):
         assert np.array_equal(np.asarray(sheet)[2:18, 56:72], b[0])
 
 
+def test_outside_of_runs_it_is_written_when_a_training_ends(tmp_path):
+    report = TranslationReport(*scene_pairs(2), folder=tmp_path)
+    report.set_model(CycleGAN.tiny())
+    report.on_epoch_end(0)
+    assert not (tmp_path / "translation.json").exists()
+    report.on_train_end()
+    assert (tmp_path / "translation.json").exists()
+
+
 def test_wrong_arguments():
     a, b = scene_pairs(3)
     with pytest.raises(UsageError, match="images must be pairs, at least 2, got 3 and 2"):
         TranslationReport(a, b[:2])
     with pytest.raises(UsageError, match="shown must be at least 1, got 0"):
         TranslationReport(a, b, shown=0)
+    with pytest.raises(UsageError, match="epochs must be an integer >= 1, got 0"):
+        TranslationReport(a, b, epochs=0)
     with pytest.raises(UsageError, match="n must be at least 1, got 0"):
         scene_pairs(0)
     with pytest.raises(UsageError, match="image_size must be at least 8, got 4"):

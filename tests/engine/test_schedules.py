@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from kgan._backend import apply_gradients
-from kgan.engine.schedules import ExponentialDecayFloor, LinearMomentumSGD
+from kgan.engine.schedules import ExponentialDecayFloor, LinearDecay, LinearMomentumSGD
 from kgan.errors import UsageError
 
 
@@ -84,3 +84,12 @@ def test_wrong_arguments_say_the_rule_and_the_value():
     for call, message in cases:
         with pytest.raises(UsageError, match=message):
             call()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="XLA divides in its own way")
+def test_epochs_begin_with_their_first_step_in_compiled_code():
+    import jax
+
+    schedule = LinearDecay(1.0, 0, 100, steps_per_epoch=1177)
+    rates = jax.jit(jax.vmap(schedule.__call__))(np.arange(100) * 1177)
+    np.testing.assert_allclose(rates, 1.0 - np.arange(1, 101) / 101, atol=1e-6)

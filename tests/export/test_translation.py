@@ -142,8 +142,9 @@ def test_images_too_large_for_memory_are_refused(trained):
         UsageError, match=r"at most [\d,]+ pixels .* 0.001 GB, got 160x400, .* shrink them or"
     ):
         translator.translate(pictures(1, 160, 400))
-    with pytest.raises(UsageError, match="memory must be at least 1, got 0"):
-        Translator(trained[1], memory=0)
+    for memory in (0, float("inf"), float("nan"), "4GB"):
+        with pytest.raises(UsageError, match=r"memory must be a finite number > 0, got (0|inf|nan|'4GB')"):
+            Translator(trained[1], memory=memory)
     with pytest.raises(UsageError, match="batch_size must be an integer >= 1, got 0"):
         translator.translate(pictures(1, 16, 16), 0)
 
@@ -249,7 +250,7 @@ def test_a_picture_on_the_command_line(trained, translator, tmp_path):
 
 @pytest.mark.once
 def test_pictures_get_the_margin_of_the_training_data(trained, translator, tmp_path):
-    wide = PIL.Image.new("RGB", (40, 40), "white")
+    wide = PIL.Image.new("RGB", (40, 30), "white")
     wide.paste((10, 20, 30), (4, 4, 12, 12))
     wide.save(tmp_path / "wide.png")
     words = [str(tmp_path / "wide.png"), str(tmp_path / "out.png")]
@@ -287,6 +288,31 @@ def test_a_folder_with_a_damaged_picture(trained, tmp_path, capsys):
     assert [line.partition(": ")[0] for line in lines] == ["kgan", "kgan"]
     assert "broken.png is no readable image" in lines[0]
     assert lines[1] == "kgan: error: 1 of 4 pictures could not be translated"
+
+
+@pytest.mark.once
+def test_no_picture_of_a_folder_replaces_another(trained, tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.jpg", "a.png", "a.jpg.png"):
+        PIL.Image.fromarray(pictures(1, 16, 16)[0]).save(folder / name)
+    assert main(["translate", str(trained[1]), str(folder), str(tmp_path / "out")]) == 2
+    assert "the pictures must get names of their own, got a.jpg.png twice" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.once
+def test_a_folder_without_room_for_the_margin_names_each_file(trained, tmp_path, capsys):
+    PIL.Image.fromarray(pictures(1, 16, 16)[0]).save(tmp_path / "small.png")
+    assert main(["translate", str(trained[1]), str(tmp_path), str(tmp_path / "out"), "--trim", "8"]) == 1
+    assert "small.png: trim must be less than half of 16 pixels, got 8" in capsys.readouterr().err
+
+
+@pytest.mark.once
+def test_large_pictures_are_shrunk_without_a_warning(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 200)
+    PIL.Image.fromarray(pictures(1, 16, 16)[0]).save(tmp_path / "in.png")
+    assert main(["translate", str(trained[1]), str(tmp_path / "in.png"), str(tmp_path / "out.png")]) == 0
 
 
 @pytest.mark.once

@@ -348,6 +348,22 @@ def test_arguments_out_of_range_are_refused():
         label_vectors(JOINT, 1, np.array([8]))
 
 
+class Served(keras.utils.PyDataset):
+    """One batch of 4."""
+
+    batch_size = 4
+
+    def __init__(self, images, labels):
+        super().__init__()
+        self.batch = images, labels
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.batch
+
+
 def test_data_that_do_not_fit_are_refused():
     model = StarGAN.tiny()
     model.class_names = ["red", "green", "blue"]
@@ -366,7 +382,15 @@ def test_data_that_do_not_fit_are_refused():
     split.compile()
     with pytest.raises(UsageError, match="batch_size must be a multiple of discriminator_steps 5, got 4"):
         split.train_on_batch(images, y)
+    with pytest.raises(UsageError, match="batch_size must be a multiple of discriminator_steps 5, got 32"):
+        split.fit(np.repeat(images, 10, axis=0), np.repeat(y, 10), verbose=0)
+    with pytest.raises(UsageError, match="multiple of discriminator_steps 5, got 12 in batches of 10"):
+        split.fit(np.repeat(images, 3, axis=0), np.repeat(y, 3), batch_size=10, verbose=0)
+    with pytest.raises(UsageError, match="batch_size must be a multiple of discriminator_steps 5, got 4"):
+        split.fit(Served(images, y), verbose=0)
     pictures = np.zeros((2, 8, 8, 1), "uint8")
+    with pytest.raises(UsageError, match=r"image must be floats in \[-1, 1\], got uint8: divide by 127\.5"):
+        model.sample(2, image=pictures, domain=1)
     with pytest.raises(UsageError, match="label must be an integer from 0 to 2, got 3"):
         model.translate(pictures, 3)
     with pytest.raises(UsageError, match="label must be one of red, green, blue, got 'pink'"):
@@ -376,8 +400,14 @@ def test_data_that_do_not_fit_are_refused():
     assert model.translate(pictures, "blue").shape == model.translate(pictures, [0, 2]).shape
     assert model.translate(pictures[:0], 1).shape == (0, 8, 8, 1)
     vectors = with_bank(schema=[["attributes", 3]])
-    with pytest.raises(UsageError, match=r"domain must be .n, 3., got .1, 2."):
-        vectors.translate(pictures, [1, 0])
+    for domain, message in (
+        ([1, 0], r"domain must be .3. or .2, 3., got .2."),
+        (np.zeros((5, 3)), r"domain must be .3. or .2, 3., got .5, 3."),
+        ("blond", "domain must be one vector of numbers, or one an image, got 'blond'"),
+        ([[1, 0, 0], [1]], "domain must be one vector of numbers, or one an image, got "),
+    ):
+        with pytest.raises(UsageError, match=message):
+            vectors.translate(pictures, domain)
 
 
 def test_other_losses_and_penalties_play_too():
