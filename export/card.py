@@ -165,8 +165,9 @@ def _draw(spec, banks):
     if spec["name"] in banks:
         return f'np.load("{CONDITIONS}")["{spec["name"]}"][rows]'
     shape = "(16" + "".join(f", {n}" for n in spec["shape"]) + ("," if not spec["shape"] else "") + ")"
-    # Pictures lie in [-1, 1]; other conditions have no law.
-    law = "uniform" if spec["name"] == "image" else spec["distribution"]
+    # Pictures of floats lie in [-1, 1]; other conditions have no law.
+    picture = spec["name"] == "image" and spec["dtype"] == "float32"
+    law = "uniform" if picture else spec["distribution"]
     return _DRAWS[law].format(shape=shape, dtype=spec["dtype"], classes=spec["num_classes"])
 
 

@@ -20,15 +20,21 @@ def is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
 
 
+def is_number(value, low=-math.inf, high=math.inf):
+    """Whether a value is a finite number in [low, high], and no bool."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+    return real and math.isfinite(value) and low <= float(value) <= high
+
+
 def share(name, value):
     """`value` as a float; UsageError unless it is a number in [0, 1]."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 <= float(value) <= 1.0:
+    if not is_number(value, 0, 1):
         raise UsageError(f"{name} must lie in [0, 1], got {value!r}")
     return float(value)
 
 
 def positive(name, value):
     """`value` as a float; UsageError unless it is finite and greater than 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0.0 < float(value) < math.inf:
+    if not is_number(value, 0) or value == 0:
         raise UsageError(f"{name} must be a finite number > 0, got {value!r}")
     return float(value)

@@ -165,7 +165,7 @@ def _add_translate(entry):
     entry.add_argument("input", metavar="PICTURE_OR_FOLDER")
     entry.add_argument("output", metavar="OUTPUT", help="a picture, or a folder for a folder's pictures")
     entry.add_argument("--size", type=_count, metavar="N", help="shrink pictures with a longer side than N")
-    entry.add_argument("--trim", type=_whole, metavar="N", help="give pictures a white margin of N pixels")
+    entry.add_argument("--trim", type=_whole, metavar="N", help="white margin; with --size, of a square")
     entry.add_argument("--memory", type=float, default=4.0, metavar="GB", help="about at most, default 4")
 
 

@@ -130,7 +130,9 @@ def one_class(inputs, text, names, source):
 def _per_sample(spec, value, n, names):
     if spec.distribution == "label":
         value = _class_numbers(spec, value, names)
-    if spec.name == "image" and np.asarray(value).dtype == np.uint8:
+    # A custom network may take pixels; a list of the wrong form is refused below.
+    pixels = isinstance(value, np.ndarray) and value.dtype == np.uint8
+    if spec.name == "image" and spec.dtype == "float32" and pixels:
         raise UsageError("image must be floats in [-1, 1], got uint8: divide by 127.5 and subtract 1")
     try:
         value = np.asarray(value, spec.dtype)
@@ -140,8 +142,9 @@ def _per_sample(spec, value, n, names):
         array = np.broadcast_to(value, (n, *spec.shape))
     except (ValueError, TypeError) as error:
         wanted = "x".join(map(str, (n, *spec.shape)))
+        shape = np.asarray(value, object).shape  # also of lists of different lengths
         raise UsageError(
-            f"{spec.name} must be {wanted} numbers or one value for all, got shape {np.shape(value)}"
+            f"{spec.name} must be {wanted} numbers or one value for all, got shape {shape}"
         ) from error
     if not np.isfinite(array).all():
         raise UsageError(f"{spec.name} must be finite, got NaN or infinity")

@@ -1,5 +1,6 @@
 """What every system must fulfil, as checks that also run on a user's own GAN."""
 
+import functools
 import inspect
 import tempfile
 from collections.abc import Callable
@@ -127,11 +128,11 @@ def resume(build):
     data = whole.example_data(8)
     whole.fit(data, epochs=2, **_FIT)
     with tempfile.TemporaryDirectory() as folder:
-        backups = [
-            keras.callbacks.BackupAndRestore(f"{folder}/backup", delete_checkpoint=False) for _ in range(2)
-        ]
+        backup = functools.partial(
+            keras.callbacks.BackupAndRestore, f"{folder}/backup", delete_checkpoint=False
+        )
         half = _compiled(build)
-        half.fit(data, epochs=1, callbacks=backups[:1], **_FIT)
+        half.fit(data, epochs=1, callbacks=[backup()], **_FIT)
         half.save(f"{folder}/model.keras")
         half.save_weights(f"{folder}/model.weights.h5")
         from_file = keras.saving.load_model(f"{folder}/model.keras")
@@ -139,7 +140,7 @@ def resume(build):
         from_weights.load_weights(f"{folder}/model.weights.h5")
         for model in (from_file, from_weights):
             model.fit(data, epochs=2, initial_epoch=1, **_FIT)
-        from_backup.fit(data, epochs=2, callbacks=backups[1:], **_FIT)
+        from_backup.fit(data, epochs=2, callbacks=[backup()], **_FIT)
     ways = {"a .keras file": from_file, "weights": from_weights, "BackupAndRestore": from_backup}
     for way, model in ways.items():
         gap = difference(whole, model)

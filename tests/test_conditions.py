@@ -93,3 +93,18 @@ def test_words_of_the_command_line():
 def test_wrong_words(text, message):
     with pytest.raises(UsageError, match=message):
         conditions.parse_labels(text, 4, NAMES)
+
+
+def test_pixels_are_no_floats_but_where_the_network_takes_them():
+    pixels = np.full((1, 2, 2, 1), 200, "uint8")
+    floats, whole = (Input("image", (2, 2, 1), dtype, "given") for dtype in ("float32", "uint8"))
+    with pytest.raises(UsageError, match=r"image must be floats in \[-1, 1\], got uint8: divide by 127\.5"):
+        conditions.checked([floats], {"image": pixels}, 1)
+    np.testing.assert_array_equal(conditions.checked([whole], {"image": pixels}, 1)["image"], pixels)
+
+
+def test_lists_of_different_lengths_are_refused_in_one_line():
+    with pytest.raises(
+        UsageError, match=r"features must be 2x3 numbers or one value for all, got shape \(2,\)"
+    ):
+        conditions.checked([VECTOR], {"features": [[1, 2, 3], [1]]}, 2)

@@ -20,7 +20,6 @@ def quick(monkeypatch):
     monkeypatch.setattr(mode_table, "SHOWN", 20)
 
 
-@pytest.mark.once
 def test_runs_are_kept_and_not_repeated(quick, tmp_path, monkeypatch):
     told = []
     runs = mode_table.run_table(tmp_path, seeds=2, report=told.append, **SMALL)

@@ -1,8 +1,6 @@
 """CycleGAN: translation between two sets of unpaired images."""
 
 import functools
-import math
-import numbers
 from typing import Any, ClassVar
 
 import keras
@@ -37,10 +35,6 @@ def optimizers(learning_rate=2e-4):
 def _training():
     # Mean squared errors: without the half in G, with it on the sum in D.
     return {"optimizer": optimizers(), "loss": losses.LeastSquares(generator_weight=2.0)}
-
-
-def _is_weight(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0.0 <= float(value) < math.inf
 
 
 def _check_shape(which, shape, wanted):
@@ -136,9 +130,9 @@ class CycleGAN(AdversarialModel):
             raise UsageError("average must be None: both generators of a CycleGAN are used as trained")
         super().__init__(preset=preset, seed=seed, **kwargs)
         pair = tuple(cycle_weight) if isinstance(cycle_weight, tuple | list) else (cycle_weight,) * 2
-        if len(pair) != 2 or not all(map(_is_weight, pair)):
+        if len(pair) != 2 or not all(checks.is_number(weight, 0) for weight in pair):
             raise UsageError(f"cycle_weight must be a number >= 0 or a pair of them, got {cycle_weight!r}")
-        if not _is_weight(identity_weight):
+        if not checks.is_number(identity_weight, 0):
             raise UsageError(f"identity_weight must be a number >= 0, got {identity_weight!r}")
         self.generator_ab, self.generator_ba = generator_ab, generator_ba
         self.discriminator_a, self.discriminator_b = discriminator_a, discriminator_b

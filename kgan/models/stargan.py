@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, layers, losses
+from kgan import _backend, checks, layers, losses
 from kgan.engine.model import AdversarialModel, Preset
 from kgan.engine.schedules import LinearTail
 from kgan.errors import UsageError
@@ -374,9 +374,11 @@ class StarGAN(AdversarialModel):
         steps = self.discriminator_steps
         count = len(data) if isinstance(data, np.ndarray) else 0
         size = min(batch_size or 32, count) if count else getattr(data, "batch_size", None)
-        if isinstance(size, int) and size % steps:
+        if size is None or not checks.is_integer(size):  # data that do not say
+            return
+        if size % steps:
             raise UsageError(f"batch_size must be a multiple of discriminator_steps {steps}, got {size}")
-        if isinstance(size, int) and count % size % steps:
+        if count % size % steps:
             raise UsageError(
                 f"images must leave a last batch that is a multiple of discriminator_steps {steps}, "
                 f"got {count} in batches of {size}"

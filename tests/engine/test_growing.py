@@ -123,7 +123,6 @@ def test_each_phase_is_compiled_once_with_its_own_shapes(trained):
         assert trained.calls == phases
 
 
-@pytest.mark.once  # PGGAN shows it on every backend
 def test_stylegan_is_compiled_once_per_phase():
     model = StyleGAN.tiny()
     model.begin(0)

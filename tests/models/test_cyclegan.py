@@ -159,7 +159,6 @@ def test_score_maps_have_the_published_sizes():
         assert patch_discriminator(128).output_shape == (None, 14, 14, 1)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("stages", [0, 1, 2, 3])
 def test_receptive_field_is_the_support_of_one_score(stages):
     from kgan._backend import input_gradient
@@ -226,8 +225,9 @@ def test_learning_rate_is_constant_and_then_falls_in_a_line():
 def test_wasserstein_critics_share_the_penalty():
     model = CycleGAN.tiny()
     model.compile(loss=losses.Wasserstein(), penalties=[losses.GradientPenalty(1e6)])
-    logs = model.fit(model.example_data(2), batch_size=2, verbose=0).history
+    logs = model.fit(model.example_data(2), batch_size=2, epochs=2, verbose=0).history
     assert logs["gradient_penalty"][0] > 0
+    assert np.isfinite(logs["discriminator_loss"]).all()
     assert abs(logs["discriminator_loss"][0]) < 10  # without the penalty, as in all systems
 
 

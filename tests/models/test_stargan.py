@@ -391,6 +391,8 @@ def test_data_that_do_not_fit_are_refused():
     pictures = np.zeros((2, 8, 8, 1), "uint8")
     with pytest.raises(UsageError, match=r"image must be floats in \[-1, 1\], got uint8: divide by 127\.5"):
         model.sample(2, image=pictures, domain=1)
+    with pytest.raises(UsageError, match="image must be 2x8x8x1 numbers or one value for all"):
+        model.sample(2, image=[[1, 0], [1]], domain=1)
     with pytest.raises(UsageError, match="label must be an integer from 0 to 2, got 3"):
         model.translate(pictures, 3)
     with pytest.raises(UsageError, match="label must be one of red, green, blue, got 'pink'"):

@@ -19,6 +19,7 @@ EVERYWHERE = {
     "dcgan_fashion_mnist",
     "gan_mnist_2014",
     "icgan_sprites",
+    "inpainting_fashion_mnist",
     "lsgan_fashion_mnist",
     "pggan_fashion_mnist",
     "sgan_mnist_100",
