@@ -4,10 +4,12 @@ import gc
 import json
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 
 # A worker of a parallel run has one core; the backends read these when they are imported.
@@ -107,6 +109,17 @@ def converter():
     yield
     process.subprocess = subprocess
     stand_in.close()
+
+
+@pytest.fixture(autouse=True)
+def same_draws(request):
+    """A test draws the same weights and data whatever ran before it; Keras takes its seeds from `random`."""
+    random.seed(0)
+    np.random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+    if hasattr(request.module, "RNG"):
+        request.module.RNG = np.random.default_rng(0)
 
 
 @pytest.fixture
