@@ -22,7 +22,8 @@ def export(
 
     Whichever backend trained the model, the generator is rebuilt under TensorFlow in a process of its own and
     converted there, so the graph is always the same. Noise, labels and the like are inputs of the graph;
-    nothing in it is random. Of a style-based generator, such as a StyleGAN, the ONNX side also holds both
+    nothing in it is random. It computes in float32, also of a model in mixed precision, whose own samples
+    differ by their rounding. Of a style-based generator, such as a StyleGAN, the ONNX side also holds both
     halves, `mapping.onnx` and `synthesis.onnx`; `kgan.export.style_runtime.StyleGenerator` runs them.
 
     Args:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import math
 import pathlib
 import platform
 import shutil
@@ -21,7 +22,16 @@ from kgan.export.manifest import CONDITIONS, NAME, ONNX, REFERENCES, SAVED_MODEL
 from kgan.export.source import generator_subject, images_of, load_source, with_laws
 from kgan.export.style_parts import style_parts
 from kgan.export.translation import translation_card, translator_subject
-from kgan.export.verification import BATCH_SIZES, FLOAT, TOLERANCE, compare, load_arrays, run_onnx, worst
+from kgan.export.verification import (
+    BATCH_SIZES,
+    FLOAT,
+    TOLERANCE,
+    compare,
+    compare_styles,
+    load_arrays,
+    run_onnx,
+    worst,
+)
 from kgan.files import replacing
 from kgan.pictures import save_sheet
 from kgan.types import to_uint8
@@ -58,7 +68,7 @@ def export_bundle(
         "image_shape": list(subject.image_shape),
         "data_range": [float(v) for v in model.data_range],
         "formats": list(formats),
-        "parameters": int(subject.network.count_params()),
+        "parameters": count_parameters(subject.network),
         "conditions": {name: len(rows) for name, rows in subject.banks.items()},
         "extractor": entry,
         "translation": subject.translation,
@@ -98,7 +108,21 @@ def export_bundle(
         card = model_card if subject.translation is None else translation_card
         (temporary / "README.md").write_text(card(content), encoding="utf-8")
         write_manifest(temporary, content)
+        if halves is not None:
+            compare_styles(temporary, subject.references[0], expected[0])
     return folder
+
+
+def count_parameters(network):
+    """How many numbers of a network are trained: neither statistics nor alpha, frozen or not.
+
+    Args:
+        network: a built Keras model or layer.
+    """
+    # Of a moving average no weight is trainable; the layers still know which ones they made to be trained.
+    layers = network._flatten_layers()
+    trained = {id(weight): weight for layer in layers for weight in layer._trainable_variables}
+    return sum(math.prod(weight.shape) for weight in trained.values())
 
 
 def _check_target(folder, overwrite):
@@ -134,10 +158,18 @@ def _write_samples(path, model, subject):
         return True
     height, _, channels = subject.image_shape
     inputs, banks = subject.inputs, subject.banks
-    if channels not in (1, 3) or subject.translation or with_laws(inputs, banks) != tuple(inputs):
+    if channels not in (1, 3) or subject.translation:
+        return False
+    scale = 2 if height <= 32 else 1
+    if hasattr(model, "sheet") and any(spec.distribution == "given" for spec in inputs):
+        images, columns = model.sheet(SHEET)
+        if columns is not None:  # conditions, each beside what becomes of it
+            save_sheet(path, images, columns, scale=scale)
+            return True
+    if with_laws(inputs, banks) != tuple(inputs):
         return False
     images = images_of(model, subject.network, latents.draw(inputs, SHEET, seed=0, banks=banks))
-    save_sheet(path, to_uint8(images, model.data_range), scale=2 if height <= 32 else 1)
+    save_sheet(path, to_uint8(images, model.data_range), scale=scale)
     return True
 
 

@@ -76,15 +76,30 @@ images = generator.synthesize(generator.truncate(mixed, psi=0.7))
 """
 
 _EXAMPLE = """import numpy as np
-import onnxruntime
+{imported}
 
-session = onnxruntime.InferenceSession("generator.onnx")
+{opened}
 rng = np.random.default_rng(0)
 {rows}inputs = {{
 {draws}
 }}
-images = session.run(["images"], inputs)[0]
+images = {run}
 print(images.shape, images.dtype)"""
+
+_RUNS = {
+    "onnx": {
+        "imported": "import onnxruntime",
+        "opened": 'session = onnxruntime.InferenceSession("generator.onnx")',
+        "run": 'session.run(["images"], inputs)[0]',
+    },
+    "saved_model": {
+        "imported": "import tensorflow as tf",
+        # The signature alone would not keep the variables.
+        "opened": 'model = tf.saved_model.load("saved_model")\n'
+        'generate = model.signatures["serving_default"]',
+        "run": 'generate(**{name: tf.constant(value) for name, value in inputs.items()})["images"].numpy()',
+    },
+}
 
 _DRAWS = {
     "normal": "rng.standard_normal({shape}).astype(np.{dtype})",
@@ -124,7 +139,7 @@ def model_card(content):
         version=content["versions"]["kgan"],
         parameters=content["parameters"],
         samples="![64 samples](samples.png)\n\n" if content.get("samples", channels in (1, 3)) else "",
-        example=_example(content["inputs"], content.get("conditions") or {}),
+        example=_example(content),
         formats=formats_text(content),
         inputs="\n".join(_row(spec) for spec in content["inputs"]),
         float_output=_float_output(content),
@@ -154,11 +169,21 @@ def _styles(content):
     return _STYLES.format(**style, latent_dim=shapes["z"][0], label=label)
 
 
-def _example(inputs, banks):
+def example_parts(content):
+    """What the example of a card imports, how it opens the network, and runs it on its dict `inputs`.
+
+    Args:
+        content: the manifest, without its hashes.
+    """
+    return _RUNS["onnx" if "onnx" in content["formats"] else "saved_model"]
+
+
+def _example(content):
+    inputs, banks = content["inputs"], content.get("conditions") or {}
     # The examples of all conditions belong together row by row.
     rows = f"rows = rng.integers(0, {max(banks.values())}, 16)\n" if banks else ""
     draws = "\n".join(f'    "{spec["name"]}": {_draw(spec, banks)},' for spec in inputs)
-    return _EXAMPLE.format(rows=rows, draws=draws)
+    return _EXAMPLE.format(rows=rows, draws=draws, **example_parts(content))
 
 
 def _draw(spec, banks):
@@ -216,6 +241,8 @@ def origin_text(recipe):
     settings = recipe.get("settings") or {}
     default = f"the default of the recipe {recipe['recipe']}" if recipe.get("recipe") else None
     data = recipe.get("data") or settings.get("data") or default
+    if not recipe.get("data") and settings.get("data_b"):
+        data = f"{data} (A) and {settings['data_b']} (B)"
     licence = recipe.get("licence") or "not recorded; the data's licence may bind the generator too"
     lines = [f"Training data: {data or 'not recorded; state here what the generator was trained on'}."]
     if settings:

@@ -31,6 +31,7 @@ def finish(model, *, data_range, image_shape, float_output=False, weights=None):
         `"NCHW"`, of its tensor `images_float`.
     """
     graph = Graph(model.graph, weights or {})
+    _order_of_grey_images(graph, image_shape)
     _simplify(graph)
     rewrite_small_maps(graph, model.opset_import)
     layout = _quantize(graph, data_range, image_shape, float_output)
@@ -208,6 +209,24 @@ def _quantize(graph, data_range, image_shape, float_output):
     if reordered:
         graph.nodes.append(_copy(last, quantized, "images"))
     return "NCHW" if reordered and not float_output else "NHWC"
+
+
+def _order_of_grey_images(graph, image_shape):
+    """Gives grey images of free sides a Transpose to NHWC again, in place.
+
+    tf2onnx makes a Reshape to [1, batch, height, width, 1] and a Squeeze of it, and loses the Squeeze where
+    the Reshape happens to have the name of the graph's output: the order of its sets decides, at random.
+    """
+    last = graph.producer(graph.output)
+    reshape = graph.producer(last.input[0]) if last is not None and last.op_type == "Squeeze" else last
+    if reshape is None or reshape.op_type != "Reshape" or len(image_shape) != 3 or image_shape[2] != 1:
+        return
+    if graph.constants.get(reshape.input[1], np.zeros(0)).tolist() != [1, -1, 0, 0, 1]:
+        return
+    if reshape is not last:
+        graph.nodes.remove(last)
+    moved = helper.make_node("Transpose", [reshape.input[0]], [graph.output], perm=[0, 2, 3, 1])
+    graph.replace(reshape, [moved])
 
 
 def _changes_order(graph, node, image_shape):

@@ -55,14 +55,14 @@ def read_manifest(folder):
 
     Raises:
         UsageError: the folder is no bundle.
-        BundleError: the manifest is damaged, or of a newer kgan.
+        BundleError: the manifest is damaged, names a file outside the folder, or is of a newer kgan.
     """
     path = pathlib.Path(folder) / NAME
     if not path.is_file():
         raise UsageError(f"a bundle must be a folder that holds {NAME}, got {folder}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise BundleError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise BundleError(f"{path} is damaged: it must hold an object, got {type(content).__name__}")
@@ -83,6 +83,8 @@ def read_manifest(folder):
     except (TypeError, KeyError, ValueError) as error:
         raise BundleError(f"{path} is damaged: {error}") from error
     content["data_range"] = (low, high)
+    for name in content["files"]:
+        _check_name(name)
     return content
 
 
@@ -101,8 +103,6 @@ def check_files(folder, manifest):
     """
     folder = pathlib.Path(folder)
     listed = manifest["files"]
-    for name in listed:
-        _check_name(name)
     present = _files(folder) - {NAME}
     for problem, names in (("misses", set(listed) - present), ("holds, unlisted,", present - set(listed))):
         if names:

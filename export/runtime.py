@@ -32,8 +32,8 @@ class Generator:
     """
 
     def __init__(self, folder, *, threads=None, providers=None):
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads must be at least 1, got {threads}")
+        if threads is not None:
+            checks.count("threads", threads)
         self.folder = pathlib.Path(folder)
         self.manifest = read_manifest(self.folder)
         if self.manifest.get("translation"):
@@ -48,7 +48,28 @@ class Generator:
 
     def _open(self, model):
         """Opens the sessions that `_images` runs."""
-        self._session = open_session(model, self.folder, **self._options)
+        self._session = self._opened(model, ONNX, self.inputs, {"images": self.image_shape})
+
+    def _opened(self, model, name, inputs, output):
+        """A session; BundleError unless it takes these inputs and gives this output, a dict of its shape."""
+        session = open_session(model, self.folder, name=name, **self._options)
+        taken = {value.name: value.shape[1:] for value in session.get_inputs()}
+        found = {**{value.name: value.shape[1:] for value in session.get_outputs()}, **taken}
+        wanted = {**{spec.name: list(spec.shape) for spec in inputs}, **output}
+        for key in {**wanted, **taken}:
+            if not _fit(found.get(key), wanted.get(key)):
+                raise BundleError(
+                    f"{name} must fit kgan.json, where {key} is {_shape_text(wanted.get(key))}, "
+                    f"got {_shape_text(found.get(key))}"
+                )
+        return session
+
+    def _run(self, session, name, output, values):
+        """One output of a session."""
+        try:
+            return session.run([output], values)[0]
+        except Exception as error:  # onnxruntime's errors share no base but Exception
+            raise BundleError(f"onnxruntime cannot run {name}: {onnx_session.first_line(error)}") from error
 
     @property
     def inputs(self):
@@ -71,6 +92,8 @@ class Generator:
 
     def sample(self, n, *, seed=None, label=None, truncation_psi=None, batch_size=64, **inputs):
         """Draws images; the same seed draws the same noise as `model.sample` of the trained model.
+
+        A bundle computes in float32: the images of a model in mixed precision differ by its rounding.
 
         Args:
             n: number of images, >= 1.
@@ -99,7 +122,7 @@ class Generator:
         """All inputs of the graph: those given, checked, and the others drawn."""
         given = {key: value for key, value in inputs.items() if value is not None}
         if truncation_psi is not None:
-            given["truncation_psi"] = truncation_psi
+            given["truncation_psi"] = check_psi(truncation_psi)
         if label is not None:
             given[self._label_input().name] = label
         vectors = [spec for spec in self.inputs if spec.distribution == "given" and len(spec.shape) == 1]
@@ -107,7 +130,6 @@ class Generator:
             if spec.name == INPUT and INPUT in given:
                 given[INPUT] = self._instances.features(given[INPUT], spec, n)
         given = conditions.checked(self.inputs, given, n, self.labels)
-        check_psi(given.get("truncation_psi", 1.0))
         return latents.draw(self.inputs, n, seed, self._banks, given)
 
     def _batches(self, n, batch_size, values):
@@ -119,13 +141,24 @@ class Generator:
 
     def _images(self, values):
         """uint8 images of one batch."""
-        return self._session.run(["images"], values)[0]
+        return self._run(self._session, ONNX, "images", values)
 
     def _label_input(self):
         for spec in self.inputs:
             if spec.distribution == "label":
                 return spec
         raise UsageError(f"label must not be given: this {self.manifest['system']} has no classes")
+
+
+def _fit(found, wanted):
+    """Whether a graph's shape is that of the manifest; names in it, and None, are free."""
+    if found is None or wanted is None or len(found) != len(wanted):
+        return False
+    return all(a == b for a, b in zip(found, wanted) if isinstance(a, int) and b is not None)
+
+
+def _shape_text(shape):
+    return "absent" if shape is None else f"[{', '.join(map(str, ('batch', *shape)))}]"
 
 
 class Translator:
@@ -158,13 +191,15 @@ class Translator:
         self.manifest = read_manifest(self.folder)
         about = self.manifest.get("translation")
         if not about:
-            raise UsageError(f"the bundle {folder} draws images: use kgan.export.runtime.Generator")
+            raise UsageError(
+                f"the bundle {folder} draws images: use kgan sample or kgan.export.runtime.Generator"
+            )
         model = read_model(self.folder, self.manifest)
         try:
-            self.direction, self.image_shape = about["direction"], self.manifest["inputs"][0].shape
+            self.direction, self.image_shape = str(about["direction"]), _picture_shape(self.manifest)
             self.sides = None if about["multiple"] is None else Sides(about["multiple"], about["least"])
-            self._bytes_per_pixel = int(about["bytes_per_pixel"])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            self._bytes_per_pixel = checks.count("bytes_per_pixel", about["bytes_per_pixel"])
+        except (KeyError, UsageError) as error:
             raise BundleError(f"the bundle {folder} is damaged: {error} in translation") from error
         self._session = open_session(model, self.folder, threads=threads, providers=providers)
 
@@ -187,20 +222,43 @@ class Translator:
         check_counts(batch_size=batch_size)
         images = np.asarray(images)
         height, width = images.shape[1:3] if images.ndim == 4 else (0, 0)
+        need = self.check_memory(height, width)
         if pad and images.ndim == 4 and min(height, width) > 0:
-            images = _mirrored(images, self.sides)
+            more = [(0, new - old) for new, old in zip(self._grown(height, width), (height, width))]
+            images = np.pad(images, ((0, 0), *more, (0, 0)), mode="symmetric")
         check_pictures(images, self.image_shape, self.sides)
-        need = self._bytes_per_pixel * images.shape[1] * images.shape[2]
+        if not len(images):
+            return np.empty((0, height, width, self.manifest["image_shape"][-1]), np.uint8)
+        batch_size = min(batch_size, int(self.memory // need))
+        parts = [self._run(images[i : i + batch_size]) for i in range(0, len(images), batch_size)]
+        return np.concatenate(parts)[:, :height, :width]
+
+    def check_memory(self, height, width):
+        """About how many bytes the translation of one image takes.
+
+        Args:
+            height: pixels.
+            width: pixels.
+
+        Raises:
+            UsageError: it is more than `memory`.
+        """
+        rows, columns = self._grown(height, width)
+        need = self._bytes_per_pixel * rows * columns
         if need > self.memory:
             raise UsageError(
                 f"images must have at most {int(self.memory // self._bytes_per_pixel):,} pixels to be "
                 f"translated in {self.memory / 1e9:g} GB, got {height}x{width}, which needs about "
                 f"{need / 1e9:.2g} GB: shrink them or allow more memory"
             )
-        batch_size = min(batch_size, int(self.memory // max(need, 1)))
-        parts = [self._run(images[i : i + batch_size]) for i in range(0, len(images), batch_size)]
-        made = np.concatenate(parts) if parts else images
-        return made[:, :height, :width]
+        return need
+
+    def _grown(self, height, width):
+        """The next (height, width) that fits the network."""
+        if self.sides is None:
+            return height, width
+        step = self.sides.multiple
+        return tuple(max(self.sides.least, -(-side // step) * step) for side in (height, width))
 
     def _run(self, images):
         try:
@@ -209,13 +267,12 @@ class Translator:
             raise BundleError(f"onnxruntime cannot run {ONNX}: {onnx_session.first_line(error)}") from error
 
 
-def _mirrored(images, sides):
-    """The images continued to the right and below up to the next size that fits."""
-    if sides is None:
-        return images
-    grown = [max(sides.least, -(-side // sides.multiple) * sides.multiple) for side in images.shape[1:3]]
-    more = [(0, new - old) for new, old in zip(grown, images.shape[1:3])]
-    return np.pad(images, ((0, 0), *more, (0, 0)), mode="symmetric")
+def _picture_shape(manifest):
+    """(height, width, channels) of the only input of a translating bundle; None for a free side."""
+    shape = manifest["inputs"][0].shape if len(manifest["inputs"]) == 1 else ()
+    if len(shape) != 3 or shape[2] is None:
+        raise UsageError(f"the only input must be images, got {len(manifest['inputs'])} of shape {shape}")
+    return shape
 
 
 def check_counts(**counts):
@@ -261,5 +318,5 @@ def read_arrays(folder, manifest, name):
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(f"{name} is damaged: {error}") from error

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from kgan import conditions, latents, styles
+from kgan import latents, styles
+from kgan.checks import count
 from kgan.errors import BundleError, UsageError
 from kgan.export.manifest import MAPPING, STYLES, SYNTHESIS, read_checked
-from kgan.export.runtime import Generator, check_counts, open_session, read_arrays
+from kgan.export.runtime import Generator, check_counts, read_arrays
+from kgan.types import Input
 
 
 class StyleGenerator(Generator):
@@ -44,18 +46,28 @@ class StyleGenerator(Generator):
                 "StyleGAN with the format onnx"
             )
         arrays = read_arrays(self.folder, self.manifest, STYLES)
+        specs = {spec.name: spec for spec in self.inputs}
         try:
-            self.num_layers, self.style_dim = int(about["layers"]), int(about["style_dim"])
+            self.num_layers, self.style_dim = (count(name, about[name]) for name in ("layers", "style_dim"))
             self.truncation_cutoff = styles.check_cutoff(about["truncation_cutoff"], self.num_layers)
-            self.mean_style = arrays["mean"].astype("float32").reshape(self.style_dim)
-            self._fixed = {s.name: arrays[s.name].reshape(s.shape) for s in self._noise_inputs()}
-        except (KeyError, TypeError, ValueError) as error:
+            self.mean_style = styles.as_floats("mean", arrays["mean"]).reshape(self.style_dim)
+            self._fixed = {
+                spec.name: styles.as_floats(spec.name, arrays[spec.name]).reshape(spec.shape)
+                for spec in self._noise_inputs()
+            }
+            # z first, as `mapping_inputs` wants it; the sampling needs truncation_psi as well.
+            names = dict.fromkeys(["z", *about["inputs"], "truncation_psi"])
+            *self._mapping_inputs, _ = [specs[name] for name in names]
+        except (KeyError, TypeError, ValueError, UsageError) as error:
             raise BundleError(f"the bundle {self.folder} is damaged: {error} in its styles") from error
+        rows = Input("w", (self.num_layers, self.style_dim))
+        halves = {
+            MAPPING: (self._mapping_inputs, {"w": [self.style_dim]}),
+            SYNTHESIS: ([rows, *self._noise_inputs()], {"images": self.image_shape}),
+        }
         self._sessions = {
-            name: open_session(
-                read_checked(self.folder, self.manifest, name), self.folder, name=name, **self._options
-            )
-            for name in (MAPPING, SYNTHESIS)
+            name: self._opened(read_checked(self.folder, self.manifest, name), name, *half)
+            for name, half in halves.items()
         }
 
     def _noise_inputs(self):
@@ -100,6 +112,8 @@ class StyleGenerator(Generator):
         **inputs,
     ):
         """Draws images; the same seed draws the same z and noise as `model.sample` of the trained model.
+
+        A bundle computes in float32: the images of a model in mixed precision differ by its rounding.
 
         Args:
             n: number of images, >= 1.
@@ -146,15 +160,14 @@ class StyleGenerator(Generator):
             UsageError: z of another shape, or a label that is missing or of no class.
         """
         check_counts(batch_size=batch_size)
-        wanted = [spec for spec in self.inputs if spec.name in self.manifest["style"]["inputs"]]
-        return self._mapped(styles.mapping_inputs(wanted, z, label, self.labels), batch_size)
+        return self._mapped(styles.mapping_inputs(self._mapping_inputs, z, label, self.labels), batch_size)
 
     def _mapped(self, values, batch_size):
         n = len(values["z"])
         w = np.empty((n, self.style_dim), "float32")
         for start in range(0, n, batch_size):
             part = {name: value[start : start + batch_size] for name, value in values.items()}
-            w[start : start + batch_size] = self._sessions[MAPPING].run(["w"], part)[0]
+            w[start : start + batch_size] = self._run(self._sessions[MAPPING], MAPPING, "w", part)
         return w
 
     def truncate(self, w, psi: float | np.ndarray = 1.0, cutoff=None):
@@ -196,13 +209,13 @@ class StyleGenerator(Generator):
         """
         check_counts(batch_size=batch_size)
         w = self._per_layer(w)
-        given = conditions.checked(self._noise_inputs(), self._fixed if noise is None else noise, len(w))
+        given = styles.given_noise(self._noise_inputs(), self._fixed if noise is None else noise, len(w))
         missing = {s.name: np.broadcast_to(np.float32(0), (len(w), *s.shape)) for s in self._noise_inputs()}
         return self._batches(len(w), batch_size, {"w": w, **missing, **given})
 
     def _images(self, values):
         values = {name: np.ascontiguousarray(value) for name, value in values.items()}
-        return self._sessions[SYNTHESIS].run(["images"], values)[0]
+        return self._run(self._sessions[SYNTHESIS], SYNTHESIS, "images", values)
 
     # -- styles
 
@@ -245,7 +258,7 @@ class StyleGenerator(Generator):
             UsageError: an argument breaks its rule.
         """
         styles.check_one_label(label)
-        z = styles.two_ends(start, end, self.inputs[0].shape[0])
+        z = styles.two_ends(start, end, self._mapping_inputs[0].shape[0])
         if styles.check_space(space) == "w":
             ends = self.mapping(z, label)
             w = latents.path(ends[0], ends[1], steps, "lerp")

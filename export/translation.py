@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kgan.errors import UsageError
-from kgan.export.card import formats_text, origin_text
+from kgan.export.card import example_parts, formats_text, origin_text
 from kgan.export.precision import in_float32
 from kgan.export.source import Subject
 from kgan.export.verification import BATCH_SIZES
@@ -15,35 +15,36 @@ from kgan.types import Input, to_uint8
 _SHOWN = 16
 # A network without a size of its own is compared at this one, and its neighbours.
 _USUAL_SIDE = 64
-# Tensors as large as the largest one that inference holds at a time: inputs, padded copies, outputs.
-_HELD = 5
+# Tensors as large as the largest one that inference holds at a time: inputs, padded copies, outputs, what is
+# kept for later layers.
+_HELD = 8
+
+_MEANINGS = {"ab": " (from A to B)", "ba": " (from B to A)"}
 
 _TEMPLATE = """# {title}
 
-Translates images, direction {direction}: {channels} in, trained as {system} with Keras on {backend}
+Translates images, direction {direction}{meaning}: {channels} in, trained as {system} with Keras on {backend}
 and exported by kgan {version}. It has {parameters:,} parameters.
 
 {samples}## Use
 
 ```python
 import numpy as np
-import onnxruntime
+{imported}
 from PIL import Image
 
-session = onnxruntime.InferenceSession("generator.onnx")
+{opened}
 picture = Image.new("{mode}", {example_size}, {colour})  # or Image.open("photo.png").convert("{mode}")
 image = np.asarray(picture, np.uint8).reshape(1, picture.height, picture.width, {channel_count})
-made = session.run(["images"], {{"image": image}})[0]
+inputs = {{"image": image}}
+made = {run}
 print(made.shape, made.dtype)
 ```
 
-`kgan translate BUNDLE in.png out.png` does the same, also with a folder; `kgan.export.runtime.Translator`
-needs numpy and onnxruntime only.
-
-{formats}
+{tools}{formats}
 Input `image` and output `images` are uint8, `[batch, {height}, {width}, channels]`, rows from the top,
-channels last, 0 to 255.{sides}{float_output} Nothing in the graph is random, and an image's translation does
-not depend on the rest of its batch.
+channels last, 0 to 255.{sides}{float_output}
+Nothing in the graph is random, and an image's translation does not depend on the rest of its batch.
 
 ## Verification
 
@@ -60,7 +61,15 @@ stored references and checks the SHA-256 of every file that `kgan.json` lists.
 
 The network was trained on images of {trained}: much larger or smaller ones, or ones unlike those of the
 training set, give results of unknown quality. A network that normalises each image by its own statistics
-translates parts of a picture differently from the whole.
+translates parts of a picture differently from the whole, and of a picture of one colour alone, whose maps
+have no variance, it makes what rounding errors decide: that may differ from machine to machine.
+"""
+
+_TOOLS = """`kgan translate BUNDLE in.png out.png{options}` does the same, also with a folder;
+`kgan.export.runtime.Translator` needs numpy and onnxruntime only. `kgan translate` lays transparent pictures
+on white, takes the first frame of an animation, makes grey colour or colour grey as the network needs, and
+continues sides that do not fit by their mirror image, which it cuts off again.{trimmed}
+
 """
 
 
@@ -168,6 +177,8 @@ def translation_card(content):
         content: the manifest, without its hashes.
     """
     about, recipe, verification = content["translation"], content["recipe"] or {}, content["verification"]
+    settings = recipe.get("settings") or {}
+    trim = settings.get("trim")
     height, width, channels = content["inputs"][0]["shape"]
     errors = [
         f"{name} differs by {error['float']:.1e} in {json.dumps(content['data_range'])} and "
@@ -183,6 +194,9 @@ def translation_card(content):
     return _TEMPLATE.format(
         title=recipe.get("recipe") or content["preset"] or content["system"],
         direction=about["direction"],
+        meaning=_MEANINGS.get(about["direction"], ""),
+        tools=_tools(trained, trim) if "onnx" in content["formats"] else "",
+        **example_parts(content),
         channels="1 channel (grey)" if channels == 1 else f"{channels} channels",
         channel_count=channels,
         system=content["system"],
@@ -206,3 +220,9 @@ def translation_card(content):
         data=origin_text(recipe),
         trained="x".join(map(str, trained)),
     )
+
+
+def _tools(trained, trim):
+    options = "" if trim is None else f" --size {trained[1]} --trim {trim}"
+    trimmed = f" The training images were trimmed to a white margin of {trim} pixels."
+    return _TOOLS.format(options=options, trimmed="" if trim is None else trimmed)

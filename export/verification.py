@@ -8,13 +8,14 @@ import zipfile
 
 import numpy as np
 
-from kgan.errors import BundleError
+from kgan.errors import BundleError, UsageError
 from kgan.export.manifest import (
     MAPPING,
     ONNX,
     REFERENCES,
     SAVED_MODEL,
     STYLE_REFERENCE,
+    STYLES,
     SYNTHESIS,
     check_files,
     read_checked,
@@ -22,6 +23,7 @@ from kgan.export.manifest import (
 )
 from kgan.export.process import run_worker
 from kgan.export.runtime import open_session
+from kgan.export.style_runtime import StyleGenerator
 from kgan.types import to_uint8
 
 BATCH_SIZES = (1, 7)
@@ -102,7 +104,9 @@ def verify_bundle(folder):
     if manifest.get("style"):
         models = {name: read_checked(folder, manifest, name) for name in (MAPPING, SYNTHESIS)}
         given = {**references[0][0], **load_arrays(folder / STYLE_REFERENCE)}
-        errors.update(compare_halves(models, folder, manifest["style"], given, manifest["data_range"]))
+        halves = compare_halves(models, folder, manifest["style"], given, manifest["data_range"])
+        halves["synthesis"] = worst([halves["synthesis"], compare_styles(folder, *references[0])])
+        errors.update(halves)
     return Report(folder, files, errors, left_out)
 
 
@@ -211,6 +215,33 @@ def compare_halves(models, folder, about, given, data_range):
         raise BundleError(f"the bundle {folder} is damaged: {error} in its styles") from error
 
 
+def compare_styles(folder, inputs, expected):
+    """The largest differences of a bundle's two halves, with its mean of w between them, from Keras.
+
+    Args:
+        folder: a complete bundle of a style-based generator.
+        inputs: dict of the combined graph's inputs to arrays `[8, ...]`.
+        expected: float32 `[8, h, w, c]`, as Keras makes them of these inputs.
+
+    Returns:
+        `{"float": ..., "uint8": ...}`.
+
+    Raises:
+        BundleError: the styles are damaged, or the images differ.
+    """
+    generator = StyleGenerator(folder)
+    manifest = generator.manifest
+    model, details = read_checked(folder, manifest, SYNTHESIS), manifest["style"]["synthesis"]
+    try:
+        w = generator.mapping(inputs["z"], inputs.get("label"))
+        rows = generator.truncate(w, inputs["truncation_psi"])
+    except UsageError as error:
+        raise BundleError(f"the bundle {folder} is damaged: {error} in its reference") from error
+    noise = {name: value for name, value in inputs.items() if name.startswith("noise_")}
+    made = run_onnx(model, folder, {"w": rows, **noise}, details, name=SYNTHESIS)
+    return compare(f"{MAPPING}, {STYLES} and {SYNTHESIS} together", made, expected, manifest["data_range"])
+
+
 def run_onnx(model, folder, inputs, details, name=ONNX):
     """Runs the bytes of a bundle's ONNX model on the reference inputs.
 
@@ -307,5 +338,5 @@ def load_arrays(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path} is damaged: {error}") from error

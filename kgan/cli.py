@@ -1,6 +1,7 @@
 """The command line `kgan`: arguments, exit codes, and errors in one line."""
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -20,17 +21,26 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _count(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text}")
-    return value
+    return _integer(text, 1)
 
 
 def _whole(text):
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 0, got {text}")
-    return value
+    return _integer(text, 0)
+
+
+def _integer(text, least):
+    # A ValueError would be reported with the name of the function here.
+    with contextlib.suppress(ValueError):
+        if int(text) >= least:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number >= {least}, got {text}")
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text}") from None
 
 
 def parser():
@@ -83,7 +93,7 @@ def _add_sample(entry):
     entry.add_argument("--label", help="classes: 3, sneaker, 0-9 or 0,2,bag; several give one row each")
     entry.add_argument("--instance", nargs="+", metavar="PICTURE", help="pictures to draw similar ones of")
     entry.add_argument("--extractor", metavar="FILE.onnx", help="what describes them, default the run's own")
-    entry.add_argument("--psi", type=float, help="truncation, -1 to 1, for generators that can truncate")
+    entry.add_argument("--psi", type=_number, help="truncation, -1 to 1, for generators that can truncate")
     entry.add_argument("--seed", type=_whole, default=None, help="the same seed draws the same images")
     entry.add_argument("-o", "--output", metavar="FILE", default="sheet.png", help="default sheet.png")
     entry.add_argument("--columns", type=_count, default=None, help="images in a row")
@@ -97,7 +107,7 @@ def _add_interpolate(entry):
     entry.add_argument("--seeds", nargs="+", type=_whole, default=[0, 1], help="of the images, default 0 1")
     entry.add_argument("--steps", type=_count, default=16, help="images from one to the next, default 16")
     entry.add_argument("--space", choices=("z", "w"), default="z", help="w: of styles; default z")
-    entry.add_argument("--psi", type=float, help="truncation, -1 to 1, for generators that can truncate")
+    entry.add_argument("--psi", type=_number, help="truncation, -1 to 1, for generators that can truncate")
     entry.add_argument("--label", help="class number or name, default what the first seed draws")
     entry.add_argument("--loop", action="store_true", help="end with the first image")
     entry.add_argument("--fps", type=_count, default=12, help="images of a GIF per second, default 12")
@@ -132,7 +142,7 @@ def _add_evaluate(entry):
     entry.add_argument("--batch-size", type=_count, default=64, help="images at a time, default 64")
     entry.add_argument("--mirror", action="store_true", help="count each real image mirrored as well")
     entry.add_argument("--upscale", action="store_true", help="enlarge real images below the samples' size")
-    entry.add_argument("--truncation", type=float, metavar="PSI", help="for generators that can truncate")
+    entry.add_argument("--truncation", type=_number, metavar="PSI", help="for generators that can truncate")
     entry.add_argument("-o", "--output", metavar="FILE", help="default scores.json in the run")
     _add_source(entry)
 
@@ -164,9 +174,10 @@ def _add_translate(entry):
     entry.add_argument("bundle", metavar="BUNDLE")
     entry.add_argument("input", metavar="PICTURE_OR_FOLDER")
     entry.add_argument("output", metavar="OUTPUT", help="a picture, or a folder for a folder's pictures")
+    entry.add_argument("--label", help="of a StarGAN: the domain that pictures shall have, number or name")
     entry.add_argument("--size", type=_count, metavar="N", help="shrink pictures with a longer side than N")
     entry.add_argument("--trim", type=_whole, metavar="N", help="white margin; with --size, of a square")
-    entry.add_argument("--memory", type=float, default=4.0, metavar="GB", help="about at most, default 4")
+    entry.add_argument("--memory", type=_number, default=4.0, metavar="GB", help="about at most, default 4")
 
 
 def _parse(arguments):

@@ -104,6 +104,7 @@ def sample(args):
     from kgan.pictures import check_suffix, save_sheet
 
     check_suffix(args.output)
+    _check_kept(args.instance or (), args.output)
     folder = pathlib.Path(args.source)
     if (folder / "kgan.json").is_file():
         from kgan.export.runtime import Generator
@@ -262,7 +263,8 @@ def figure(args):
     path = pathlib.Path(args.output or f"{args.name}.png")
     if path.suffix.lower() != ".png":
         raise UsageError(f"a figure's file must end in .png, got {str(path)!r}")
-    for line in entry.draw(path, *_figure_source(args), **given):
+    folder = [pathlib.Path(args.run)] if entry.needs_folder else []
+    for line in entry.draw(path, *_figure_source(args), *folder, **given):
         print(line)
     print(path)
 
@@ -341,13 +343,12 @@ def _export_network(model, about, args):
 
 
 def _origin(about):
-    """What the model card says of the training data: `data`, maybe `licence`."""
-    source = about.settings.get("data")
-    if about.recipe in catalog.names() and about.file is None:
-        module = catalog.load(about.recipe).module
-        if source == getattr(module.Config, "data", None):
-            return getattr(module, "DATA", {"data": source})
-    return {"data": source}
+    """What a recipe says of its own data, for the model card: `data`, maybe `licence`."""
+    if about.recipe not in catalog.names() or about.file is not None:
+        return {}
+    module = catalog.load(about.recipe).module
+    own = all(about.settings.get(key) == getattr(module.Config, key, None) for key in ("data", "data_b"))
+    return getattr(module, "DATA", {}) if own else {}
 
 
 def project(args):
@@ -358,6 +359,8 @@ def project(args):
     from kgan.pictures import check_suffix
 
     check_suffix(args.output)
+    latents = pathlib.Path(args.output).with_suffix(".npz")
+    _check_kept(args.pictures, args.output, latents)
     model = _load_run(pathlib.Path(args.run), args)
     if not hasattr(model, "project"):
         raise UsageError(f"kgan project needs a model with styles, got a {type(model).__name__}")
@@ -372,7 +375,6 @@ def project(args):
     )
     with replacing(args.output) as temporary:
         found.picture(args.scale).save(temporary)
-    latents = pathlib.Path(args.output).with_suffix(".npz")
     with replacing(latents) as temporary, temporary.open("wb") as file:
         np.savez(file, w=found.w, **found.noise)
     for name, before, after in zip(args.pictures, *found.errors):
@@ -380,13 +382,22 @@ def project(args):
     print(args.output, latents)
 
 
+def _check_kept(pictures, *outputs):
+    """Raises UsageError where an output would overwrite one of the pictures that it is made from."""
+    for output in map(pathlib.Path, outputs):
+        for name in map(pathlib.Path, pictures):
+            if output.exists() and name.exists() and output.samefile(name):
+                raise UsageError(f"the output must be another file than the input {name}, got {output}")
+
+
 def translate(args):
     """Translates a picture, or all pictures of a folder, with an exported bundle."""
-    from kgan.export.runtime import Translator
-    from kgan.translation import translate_file, translate_folder
+    from kgan import checks
+    from kgan.translation import open_translator, translate_file, translate_folder
 
     source, target = pathlib.Path(args.input), pathlib.Path(args.output)
-    translator = Translator(args.bundle, memory=args.memory * 1e9)
+    memory = checks.positive("--memory", args.memory) * 1e9
+    translator = open_translator(args.bundle, args.label, memory)
     if not source.exists():
         raise UsageError(f"the input must be a picture or a folder of pictures, found no {source}")
     if source.is_dir():

@@ -6,6 +6,8 @@ import pathlib
 import shutil
 import tempfile
 
+from kgan.errors import UsageError
+
 
 @contextlib.contextmanager
 def replacing(path):
@@ -14,6 +16,9 @@ def replacing(path):
     Args:
         path: the file or folder to be written; its parent is created. The temporary name keeps the
             suffix, because some writers choose the format by it. A failure leaves the old one untouched.
+
+    Raises:
+        UsageError: the parent is a file.
 
     Example:
 
@@ -25,7 +30,12 @@ def replacing(path):
     'whole'
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(
+            f"the folder of {path.name} must be a folder, {path.parent} is or lies in a file"
+        ) from None
     # A folder of its own on the same file system: rename is atomic there, and leftovers are recognisable.
     beside = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     temporary = beside / path.name

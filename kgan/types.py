@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from kgan import checks
 from kgan.errors import UsageError
 
 Tensor: TypeAlias = Any  # a tensor of whichever backend runs
@@ -101,10 +102,18 @@ class Sides:
     Args:
         multiple: what both must be multiples of, >= 1.
         least: the smallest of them, a multiple of `multiple`.
+
+    Raises:
+        UsageError: an argument breaks its rule.
     """
 
     multiple: int
     least: int
+
+    def __post_init__(self):
+        checks.count("multiple", self.multiple)
+        if checks.count("least", self.least) % self.multiple:
+            raise UsageError(f"least must be a multiple of {self.multiple}, got {self.least}")
 
 
 def check_pictures(images, shape, sides=None):

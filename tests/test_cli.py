@@ -96,7 +96,7 @@ def test_version_and_help(capsys):
         (["show", "none"], "got 'none'"),
         (["sample", "nowhere"], "a run folder must hold config.json, nowhere does not"),
         (["sample", "nowhere", "-n", "0"], "argument -n: must be a whole number >= 1, got 0"),
-        (["sample", "nowhere", "-n", "x"], "argument -n: invalid"),
+        (["sample", "nowhere", "-n", "x"], "argument -n: must be a whole number >= 1, got x"),
         (["sample", "nowhere", "--seed", "-1"], "argument --seed: must be a whole number >= 0, got -1"),
         (["sample", "nowhere", "-o", "sheet"], "must end in .png"),
         (["export", "nowhere"], "required: -o/--output"),

@@ -1,7 +1,9 @@
 """From the bytes of an image file to uint8 pixels of one size: every rule about modes, sizes and crops."""
 
+import contextlib
 import dataclasses
 import io
+import re
 import struct
 import zlib
 
@@ -82,15 +84,37 @@ def open_image(file, name):
     Raises:
         DataError: the file is no image of a known format, or it is damaged.
     """
+    with _opened(file, name) as image:
+        return PIL.ImageOps.exif_transpose(image)
+
+
+def image_size(file, name):
+    """(height, width) of an image file as it is stored, from its header alone.
+
+    Args:
+        file: the bytes of the file, or its path.
+        name: how an error calls the image.
+
+    Raises:
+        DataError: as `open_image`.
+    """
+    with _opened(file, name) as image:
+        return image.height, image.width
+
+
+@contextlib.contextmanager
+def _opened(file, name):
+    """PIL's lazy image of a file; what its readers raise within the block becomes a DataError."""
     PIL.Image.init()
     formats = [known for known in FORMATS if known in PIL.Image.OPEN]
     try:
         with PIL.Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=formats) as image:
-            return PIL.ImageOps.exif_transpose(image)
+            yield image
     except PIL.UnidentifiedImageError:
         raise DataError(f"{name} is no readable image: none of {', '.join(FORMATS)}, or cut short") from None
     except PIL.Image.DecompressionBombError as error:
-        raise DataError(f"{name} is too large: {_line(error)}") from None
+        found, most = (f"{int(number):,}" for number in re.findall(r"\d+", str(error))[:2])
+        raise DataError(f"{name} is too large: at most {most} pixels are read, got {found}") from None
     except _DAMAGED as error:
         raise DataError(f"{name} is damaged or unreadable: {_line(error)}") from None
 

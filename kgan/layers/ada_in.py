@@ -53,9 +53,12 @@ class AdaIN(keras.layers.Layer):
         self.affine.build((None, w[-1]))
         self.normalize.build(maps)
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         maps, w = inputs
         style = self.affine(w[:, self.row])
+        if not training:
+            # Maps of a constant hardly vary early in training: centred twice, they lose the mean's rounding.
+            maps = maps - ops.mean(maps, axis=(1, 2), keepdims=True)
         scale, shift = ops.split(style[:, None, None, :], 2, axis=-1)
         return self.normalize(maps) * (scale + 1.0) + shift
 

@@ -10,12 +10,9 @@ from keras import ops
 from kgan import checks, layers
 from kgan.errors import UsageError
 from kgan.layers.equalized import SQRT2
-from kgan.models.pggan import PGGANNetwork, check_classes
+from kgan.models.pggan import PGGANNetwork, number_of_classes
 
 L = keras.layers
-
-# The last layers stay in float32 under mixed precision.
-_HEAD = {"dtype": "float32"}
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -77,22 +74,19 @@ class StyleGANGenerator(PGGANNetwork):
         **kwargs,
     ):
         super().__init__(resolution, channels, fmap_base, fmap_max, equalized, name=name, **kwargs)
-        check_classes(num_classes)
-        checks.count("latent_dim", latent_dim)
-        checks.count("mapping_layers", mapping_layers, 0)
-        checks.count("truncation_cutoff", truncation_cutoff, 0)
-        checks.positive("mapping_rate", mapping_rate)
         if constant and not styles:
             raise UsageError("constant must be False without styles, where the first maps alone see w")
-        self.latent_dim, self.mapping_layers, self.mapping_rate = latent_dim, mapping_layers, mapping_rate
+        self.latent_dim = checks.count("latent_dim", latent_dim)
+        self.mapping_layers = checks.count("mapping_layers", mapping_layers, 0)
+        self.mapping_rate = checks.positive("mapping_rate", mapping_rate)
+        self.truncation_cutoff = checks.count("truncation_cutoff", truncation_cutoff, 0)
+        self.num_classes = number_of_classes(num_classes)
         self.styles, self.constant, self.noise = bool(styles), bool(constant), bool(noise)
-        self.num_classes, self.truncation_cutoff = num_classes, truncation_cutoff
         self.mapping = self._mapping()
         layers_at_most = self.num_layers(self.resolution)
-        self.truncation = layers.Truncation(layers_at_most, truncation_cutoff, name="truncation")
+        self.truncation = layers.Truncation(layers_at_most, self.truncation_cutoff, name="truncation")
         self.blocks = [self._block(side) for side in self.sides]
-        self.to_rgb = [self.conv(channels, 1, gain=1.0, name=f"to_rgb_{s}", **_HEAD) for s in self.sides]
-        self.enlarge = layers.Upsample2D(2, name="enlarge")
+        self.to_rgb, self.enlarge = self.colours(), layers.Upsample2D(2, name="enlarge", dtype="float32")
         self.fixed_noise = [self._buffer(i) for i in range(layers_at_most if self.noise else 0)]
         self._syntheses = types.MappingProxyType({})
         self.finish()
@@ -190,10 +184,15 @@ class StyleGANGenerator(PGGANNetwork):
         return [w] if self.styles or side == 4 else []
 
     def _after(self, place, x, w, noise):
-        """Noise, bias, activation and normalisation of one layer, in this order."""
+        """Bias and noise, activation and normalisation of one layer, in this order.
+
+        The paper adds the noise first. In this order a graph may add the bias to the constant beforehand, and
+        rounds as Keras does: early in training the normalisation enlarges what is rounded 10,000 times.
+        """
+        x = layers.Bias(name=f"bias_{place}")(x)
         if noise:
             x = layers.NoiseInjection(name=f"noise_{place}")([x, noise[0]])
-        x = L.LeakyReLU(0.2)(layers.Bias(name=f"bias_{place}")(x))
+        x = L.LeakyReLU(0.2)(x)
         if not self.styles:
             return layers.PixelNormalization(name=f"norm_{place}")(x)
         return layers.AdaIN(place, equalized=self.equalized, name=f"style_{place}")([x, w])

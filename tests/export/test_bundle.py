@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import runpy
 import subprocess
 import sys
 
@@ -14,9 +15,13 @@ from kgan import latents
 from kgan.errors import BundleError, UsageError
 from kgan.export import bundle as bundle_module
 from kgan.export import export, verify
+from kgan.export.bundle import count_parameters
+from kgan.export.card import model_card
 from kgan.export.precision import full_precision, in_float32
 from kgan.export.runtime import Generator
-from kgan.models import DCGAN, GAN
+from kgan.models import DCGAN, GAN, StyleGAN
+from kgan.models.dcgan import generator_4x4
+from kgan.models.stylegan_networks import StyleGANGenerator
 from kgan.types import Input, to_uint8
 
 L = keras.layers
@@ -220,6 +225,34 @@ def test_mixed_precision_is_exported_in_float32(custom):
         made, expected = (keras.ops.convert_to_numpy(n(z)).astype("float32") for n in (copy, network))
     assert np.abs(made - expected).max() < 0.05
     assert in_float32(copy) is copy
+
+
+@pytest.mark.once
+def test_parameters_are_what_training_changes():
+    published = {22_836_739: StyleGANGenerator(32).at(32), 3_576_704: generator_4x4()}
+    for count, network in published.items():
+        assert count_parameters(network) == count < network.count_params()
+        network.trainable = False  # as that of a moving average is
+        assert count_parameters(network) == count
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = StyleGAN.tiny().sampling_network()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert count_parameters(in_float32(network)) == count_parameters(network) == network.count_params() - 4
+
+
+@pytest.mark.once
+def test_card_of_a_saved_model_alone(exported, tmp_path, monkeypatch, capsys):
+    _, folder = exported
+    content = json.loads((folder / "kgan.json").read_text())
+    content["verification"]["largest_error"].pop("onnx")
+    text = model_card({**content, "formats": ["saved_model"], "onnx": None})
+    assert "onnx" not in text
+    (tmp_path / "example.py").write_text(text.partition("```python\n")[2].partition("```")[0])
+    monkeypatch.chdir(folder)
+    assert runpy.run_path(str(tmp_path / "example.py"))["images"].shape == (16, 8, 8, 3)
+    assert capsys.readouterr().out == "(16, 8, 8, 3) uint8\n"
 
 
 @pytest.mark.once

@@ -202,3 +202,16 @@ def test_names_depend_on_the_graph_alone():
         4,
     ]
     assert [value.name for value in outputs] == ["images"]
+
+
+@pytest.mark.parametrize("squeezed", [True, False])
+def test_grey_images_of_free_sides_get_their_order_back(squeezed):
+    """As tf2onnx leaves them, with the Squeeze that it loses now and then."""
+    nodes = [("Relu", ["x"], "r", {}), ("Reshape", ["r", "shape"], "s" if squeezed else "y", {})]
+    nodes += [("Squeeze", ["s", "first"], "y", {})] if squeezed else []
+    constants = {"shape": np.array([1, -1, 0, 0, 1]), "first": np.array([0])}
+    proto = model(nodes, constants, [1, None, None], [None, None, 1])
+    made, _ = finish(proto, data_range=(0.0, 1.0), image_shape=(None, None, 1), float_output=True)
+    onnx.checker.check_model(made, full_check=True)
+    x = normal(3, 1, 4, 6)
+    np.testing.assert_array_equal(run(made, x, "images_float")[..., 0], np.maximum(x[:, 0], 0.0))

@@ -1,5 +1,6 @@
 """Sampling a bundle with numpy and onnxruntime alone."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -95,8 +96,38 @@ def test_threads(bundle):
     np.testing.assert_array_equal(
         Generator(bundle, threads=1).sample(2, seed=0), Generator(bundle).sample(2, seed=0)
     )
-    with pytest.raises(UsageError, match="threads must be at least 1, got 0"):
-        Generator(bundle, threads=0)
+    for threads in (0, 1.5, "a"):
+        with pytest.raises(UsageError, match=f"threads must be an integer >= 1, got {threads!r}"):
+            Generator(bundle, threads=threads)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image_shape": [4, 6, 1]}, r"where images is \[batch, 4, 6, 1\], got \[batch, 4, 5, 1\]"),
+        ({"inputs": [{"name": "z", "shape": [3]}]}, r"where label is absent, got \[batch\]"),
+        ({"inputs": [{"name": "x", "shape": [3]}]}, r"where x is \[batch, 3\], got absent"),
+        (
+            {"inputs": [{"name": "z", "shape": [4]}, {"name": "label", "shape": []}]},
+            r"generator.onnx must fit kgan.json, where z is \[batch, 4\], got \[batch, 3\]",
+        ),
+    ],
+)
+def test_a_manifest_of_another_graph(bundle, changes, message):
+    path = bundle / "kgan.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(BundleError, match=message):
+        Generator(bundle)
+
+
+def test_inputs_of_another_type(bundle):
+    path = bundle / "kgan.json"
+    content = json.loads(path.read_text())
+    content["inputs"][0]["dtype"] = "int32"
+    path.write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=r"onnxruntime cannot run generator.onnx: .* data type") as failure:
+        Generator(bundle).sample(2)
+    assert "\n" not in str(failure.value)
 
 
 def test_changed_model(bundle):

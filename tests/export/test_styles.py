@@ -1,10 +1,14 @@
 """Style-based generators: two verified halves and a combined graph, with numpy and onnxruntime alone."""
 
+import dataclasses
 import json
+import math
+import re
 import runpy
 import shutil
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import onnx
@@ -14,10 +18,11 @@ import pytest
 from kgan import latents
 from kgan.cli import main
 from kgan.errors import BundleError, UsageError
+from kgan.export import bundle as bundle_module
 from kgan.export import export, verify
 from kgan.export.runtime import Generator
 from kgan.export.style_runtime import StyleGenerator
-from kgan.models import StyleGAN
+from kgan.models import PGGAN, StyleGAN
 from kgan.pictures import sheet
 from kgan.types import to_uint8
 
@@ -35,10 +40,20 @@ def generator(exported):
     return StyleGenerator(exported[1])
 
 
+NO_NOISE = r"noise must be a dict of noise images, as noise\(\) gives, got "
+
+
 def gap(made, expected):
     assert made.dtype == expected.dtype == np.uint8
     assert made.shape == expected.shape
     return np.abs(made.astype(int) - expected).max()
+
+
+def convolutions(path):
+    """How many convolutions a graph has of each shape of kernel."""
+    graph = onnx.load(path).graph
+    shapes = {item.name: tuple(item.dims) for item in graph.initializer}
+    return Counter(shapes[node.input[1]] for node in graph.node if node.op_type == "Conv")
 
 
 def latent(n, seed=0):
@@ -77,6 +92,21 @@ def test_each_half_is_that_of_the_model(exported, generator):
         assert list(ours) == list(theirs)
         for name, value in ours.items():
             np.testing.assert_array_equal(value, theirs[name])
+
+
+def test_a_generator_in_its_first_steps(tmp_path):
+    """Its constant has hardly left 1: the first normalisation enlarges rounding errors ten thousand times."""
+    model = StyleGAN.tiny()
+    rng = np.random.default_rng(1)
+    for weight in model.generator.weights:
+        if weight.name == "value":
+            weight.assign(1.0 + rng.normal(0.0, 1e-5, weight.shape))
+        elif weight.name in ("strength", "bias"):
+            weight.assign(rng.normal(0.0, 2e-5, weight.shape))
+    model.average = None
+    folder = export(model, tmp_path / "bundle")
+    report = verify(folder)
+    assert max(error["float"] for error in report.errors.values()) < 2e-5
 
 
 @pytest.mark.once
@@ -197,6 +227,18 @@ def test_interpolation(generator):
         (lambda g: g.sample(2, seed=0, noise="off"), "noise must be one of random, fixed, none, got 'off'"),
         (lambda g: g.sample(2, noise_layers="some"), "noise_layers must be one of all, none, coarse, fine"),
         (lambda g: g.sample(2, batch_size=0), "batch_size must be an integer >= 1, got 0"),
+        (lambda g: g.sample(2, noise_layers=3), r"noise_layers must be \(first, last\) .* got 3"),
+        (lambda g: g.sample(2, truncation_psi="a"), r"truncation_psi must be numbers in \[-1, 1\], got 'a'"),
+        (lambda g: g.truncate(np.zeros((1, 3)), None), r"must be numbers in \[-1, 1\], got None"),
+        (lambda g: g.truncate(np.zeros((1, 3)), 1j), r"must be numbers in \[-1, 1\], got 1j"),
+        (lambda g: g.synthesize(np.zeros((1, 3)) + 1j), r"w must be real numbers, got .* complex128"),
+        (lambda g: g.synthesize(np.full((1, 3), 1e300)), "w must be finite, got NaN or infinity"),
+        (lambda g: g.synthesize(None), "w must be real numbers, got None"),
+        *(
+            (lambda g, noise=noise: g.synthesize(np.zeros((1, 3)), noise), NO_NOISE + re.escape(repr(noise)))
+            for noise in ("random", [1], 5, {0: 1})
+        ),
+        (lambda g: g.interpolate(*latent(2), 3, label=0, noise="fixed"), NO_NOISE + "'fixed'"),
     ],
 )
 def test_wrong_arguments(generator, call, message):
@@ -218,7 +260,7 @@ def test_a_bundle_without_styles(bundle):
 
 
 def test_what_the_bundle_holds(exported):
-    _, folder = exported
+    model, folder = exported
     assert sorted(path.name for path in folder.iterdir()) == [
         *("README.md", "generator.onnx", "kgan.json", "mapping.onnx", "reference.npz"),
         *("reference_styles.npz", "samples.png", "styles.npz", "synthesis.onnx"),
@@ -230,13 +272,16 @@ def test_what_the_bundle_holds(exported):
         "synthesis": (["w", *noise], ["images"]),
     }
     for name, names in graphs.items():
-        model = onnx.load(folder / f"{name}.onnx")
-        graph = model.graph
+        made = onnx.load(folder / f"{name}.onnx")
+        graph = made.graph
         assert ([v.name for v in graph.input], [v.name for v in graph.output]) == names
-        assert {item.domain for item in model.opset_import} == {""}
+        assert {item.domain for item in made.opset_import} == {""}
         assert not [node.op_type for node in graph.node if "Random" in node.op_type]
     manifest = json.loads((folder / "kgan.json").read_text())
     assert manifest["style"]["layers"] == 4
+    # Neither the mean of w nor alpha is a parameter: the weights of the average, which nothing trains, are.
+    trained = model.generator.at(8, True).trainable_weights
+    assert manifest["parameters"] == sum(math.prod(weight.shape) for weight in trained) == 696
     errors = manifest["verification"]["largest_error"]
     assert set(errors) == {"onnx", "mapping", "synthesis"}
     assert all(error["float"] <= 1e-4 for error in errors.values())
@@ -290,6 +335,9 @@ def test_halves_that_differ_from_keras_are_found(exported, tmp_path):
         verify(folder)
 
 
+STYLE = {"layers": 4, "style_dim": 3, "truncation_cutoff": 3}
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("style", "message"),
@@ -300,6 +348,17 @@ def test_halves_that_differ_from_keras_are_found(exported, tmp_path):
         ({"layers": "x"}, "is damaged: .* in its styles"),
         ({"layers": 4, "style_dim": 9, "truncation_cutoff": 1}, "is damaged: .* in its styles"),
         ({"layers": 4, "style_dim": 3, "truncation_cutoff": 7}, "is damaged: truncation_cutoff must be"),
+        ({**STYLE, "inputs": None}, "is damaged: .* in its styles"),
+        (STYLE, "is damaged: 'inputs' in its styles"),
+        ({**STYLE, "inputs": ["z", "x"]}, "is damaged: 'x' in its styles"),
+        (
+            {**STYLE, "inputs": ["z"]},
+            r"mapping.onnx must fit kgan.json, where label is absent, got \[batch\]",
+        ),
+        (
+            {**STYLE, "inputs": ["z", "label"], "layers": 6},
+            r"synthesis.onnx must fit kgan.json, where w is \[batch, 6, 3\], got \[batch, 4, 3\]",
+        ),
     ],
 )
 def test_damaged_manifest(exported, tmp_path, style, message):
@@ -307,6 +366,77 @@ def test_damaged_manifest(exported, tmp_path, style, message):
     rewrite(folder, style=style)
     with pytest.raises((BundleError, UsageError), match=message):
         StyleGenerator(folder)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", ["z", "truncation_psi", "noise_1"])
+def test_a_manifest_without_an_input(exported, tmp_path, name):
+    folder = shutil.copytree(exported[1], tmp_path / "bundle")
+    inputs = json.loads((folder / "kgan.json").read_text())["inputs"]
+    rewrite(folder, inputs=[item for item in inputs if item["name"] != name])
+    for opened in (StyleGenerator, Generator):
+        with pytest.raises(BundleError, match=name):
+            opened(folder)
+
+
+def stored(folder, name="styles.npz"):
+    with np.load(folder / name) as file:
+        return {name: file[name] for name in file.files}
+
+
+@pytest.mark.once
+def test_styles_that_do_not_fit_are_found(exported, tmp_path):
+    folder = shutil.copytree(exported[1], tmp_path / "bundle")
+    arrays, style = stored(folder), json.loads((folder / "kgan.json").read_text())["style"]
+    without = {name: value for name, value in arrays.items() if name != "noise_1"}
+    together = "mapping.onnx, styles.npz and synthesis.onnx together must differ from the Keras generator by"
+    for changed, about, message in (
+        ({**arrays, "mean": arrays["mean"] + 1e-2}, style, together),
+        (arrays, {**style, "truncation_cutoff": 2}, together),
+        (arrays, {**style, "layers": 6}, "synthesis.onnx must fit kgan.json, where w is"),
+        ({**arrays, "mean": np.full(3, np.nan)}, style, "mean must be finite"),
+        ({**arrays, "mean": np.array(["a", "b", "c"])}, style, "mean must be real numbers"),
+        (without, style, "is damaged: 'noise_1' in its styles"),
+    ):
+        rewrite(folder, [("styles.npz", changed)], style=about)
+        with pytest.raises(BundleError, match=message):
+            verify(folder)
+    for junk in (b"junk", (np.lib.format.MAGIC_PREFIX + b"\x01")):
+        (folder / "styles.npz").write_bytes(junk)
+        rewrite(folder)
+        with pytest.raises(BundleError, match=r"styles\.npz is damaged"):
+            verify(folder)
+    with open(folder / "styles.npz", "wb") as file:  # one array instead of several by name
+        np.save(file, arrays["mean"])
+    rewrite(folder)
+    with pytest.raises(BundleError, match=r"styles\.npz is damaged"):
+        verify(folder)
+    rewrite(folder, [("styles.npz", arrays)], style=style)
+    assert verify(folder).errors["synthesis"]["float"] <= 1e-4
+
+
+@pytest.mark.once
+def test_an_export_with_another_mean_fails(exported, tmp_path, monkeypatch):
+    model, folder = exported
+    parts = bundle_module.style_parts(model, bundle_module.generator_subject(model, None))
+    wrong = dataclasses.replace(parts, arrays={**parts.arrays, "mean": parts.arrays["mean"] + 1.0})
+
+    def converted(network, work, **options):
+        for name, place in (("mapping", "mapping/network"), ("synthesis", "synthesis/generator")):
+            (work / place).parent.mkdir()
+            shutil.copy(folder / f"{name}.onnx", work / f"{place}.onnx")
+        shutil.copy(folder / "generator.onnx", work)
+        manifest = json.loads((folder / "kgan.json").read_text())
+        (work / "synthesis" / "result.json").write_text(json.dumps({"onnx": manifest["style"]["synthesis"]}))
+        return {"versions": {}, "onnx": manifest["onnx"]}
+
+    monkeypatch.setattr(bundle_module, "convert", converted)
+    monkeypatch.setattr(bundle_module, "style_parts", lambda *_: wrong)
+    with pytest.raises(BundleError, match=r"styles\.npz and synthesis\.onnx together must differ"):
+        export(model, tmp_path / "bundle", ["onnx"])
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(bundle_module, "style_parts", lambda *_: parts)
+    assert verify(export(model, tmp_path / "bundle", ["onnx"])).files == 8
 
 
 @pytest.mark.once
@@ -319,6 +449,21 @@ def test_card_examples_run(exported, tmp_path, monkeypatch):
         assert images.shape == ((16, 1)[place], 8, 8, 1)
     assert place == 1
     assert "mapping differs by" in text
+
+
+@pytest.mark.once
+def test_an_old_branch_is_exported_within_its_fade_alone(exported, tmp_path):
+    layers = {(4, 4, 3, 3): 3, (1, 4, 1, 1): 2}
+    for name in ("generator", "synthesis"):
+        assert convolutions(exported[1] / f"{name}.onnx") == layers
+    model = PGGAN.tiny()
+    within = export(model, tmp_path / "within", ["onnx"])
+    assert convolutions(within / "generator.onnx") == layers
+    model.begin(1, shown=8)
+    complete = export(model, tmp_path / "complete", ["onnx"])
+    assert convolutions(complete / "generator.onnx") == {**layers, (1, 4, 1, 1): 1}
+    counts = [json.loads((folder / "kgan.json").read_text())["parameters"] for folder in (within, complete)]
+    assert counts[0] - counts[1] == 4 + 1
 
 
 @pytest.mark.once
@@ -339,6 +484,9 @@ def test_a_traditional_generator_without_noise_and_mapping(tmp_path):
     assert gap(generator.sample(3, seed=1), model.sample(3, seed=1)) <= 1
     w = generator.mapping(np.ones((2, 5)))
     np.testing.assert_allclose(w, np.ones((2, 5)), atol=1e-6)
+    # Of the three blocks and their layers to RGB those of side 4 alone.
+    for name in ("generator", "synthesis"):
+        assert convolutions(generator.folder / f"{name}.onnx") == {(4, 4, 3, 3): 1, (3, 4, 1, 1): 1}
     assert gap(generator.synthesize(w), to_uint8(model.synthesize(w), model.data_range)) <= 1
 
 
@@ -424,6 +572,11 @@ def test_wrong_words(exported, tmp_path, capsys):
         (bundle, path, "--label", "0-2"): "--label must be one class, got 0-2",
         (bundle, path, "--fps", "60"): "fps must be from 1 to 50, got 60",
         (bundle, path, "--space", "x"): "invalid choice: 'x'",
+        (bundle, path, "--steps", "x"): "argument --steps: must be a whole number >= 1, got x",
+        (bundle, path, "--steps", "0"): "argument --steps: must be a whole number >= 1, got 0",
+        (bundle, path, "--seeds", "1", "1.5"): "argument --seeds: must be a whole number >= 0, got 1.5",
+        (bundle, path, "--psi", "x"): "argument --psi: must be a number, got x",
+        (bundle, path, "--psi", "nan"): "truncation_psi must lie in [-1, 1], got nan",
     }.items():
         assert main(["interpolate", *words]) == 2, words
         error = capsys.readouterr().err

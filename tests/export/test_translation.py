@@ -15,6 +15,7 @@ from kgan.cli import main
 from kgan.errors import BundleError, UsageError
 from kgan.export import export, verify
 from kgan.export.runtime import Generator, Translator
+from kgan.export.translation import translation_card
 from kgan.models import GAN, CycleGAN
 from kgan.models.cyclegan_networks import networks, unet_generator
 from kgan.types import Sides, to_uint8
@@ -153,7 +154,7 @@ def test_images_too_large_for_memory_are_refused(trained):
 def test_each_kind_of_bundle_has_its_reader(trained, bundle):
     with pytest.raises(UsageError, match=r"translates images: use kgan translate or .*Translator"):
         Generator(trained[1])
-    with pytest.raises(UsageError, match=r"draws images: use kgan.export.runtime.Generator"):
+    with pytest.raises(UsageError, match=r"draws images: use kgan sample or kgan.*Generator"):
         Translator(bundle)
 
 
@@ -170,10 +171,13 @@ def test_unknown_directions_are_refused(trained, tmp_path):
 def test_a_unet_takes_multiples_of_its_own_size(tmp_path):
     made = networks(unet_generator, 16, width=2, stages=1)
     model = CycleGAN(**made)
+    model.compile()
+    model.fit(model.example_data(4), batch_size=2, verbose=0)
     translator = Translator(export(model, tmp_path / "bundle", ["onnx"]))
     assert translator.sides == Sides(16, 16)
-    images = pictures(2, 32, 48)
-    assert np.abs(translator.translate(images).astype(int) - model.translate(images)).max() <= 1
+    for n, height, width in ((1, 16, 16), (7, 16, 16), (1, 32, 48), (7, 48, 32)):
+        images = pictures(n, height, width)
+        assert np.abs(translator.translate(images).astype(int) - model.translate(images)).max() <= 1
     for translate in (translator.translate, model.translate):
         with pytest.raises(UsageError, match="multiples of 16 for this network, got 20x16"):
             translate(pictures(1, 20, 16))
@@ -209,15 +213,39 @@ def test_damaged_manifest(trained, tmp_path):
 
     copy = shutil.copytree(trained[1], tmp_path / "copy")
     content = json.loads((copy / "kgan.json").read_text())
-    for wrong in ({"direction": "ab"}, ["ab"]):
-        (copy / "kgan.json").write_text(json.dumps({**content, "translation": wrong}))
+    about, given = content["translation"], content["inputs"][0]
+    wrong = [{"translation": wrong} for wrong in ({"direction": "ab"}, ["ab"])]
+    for name, value in (("multiple", 0), ("multiple", "4"), ("least", 9), ("bytes_per_pixel", -5)):
+        wrong.append({"translation": {**about, name: value}})
+    wrong += [{"inputs": [{**given, "shape": [3]}]}, {"inputs": [given, given]}, {"inputs": []}]
+    for change in wrong:
+        (copy / "kgan.json").write_text(json.dumps({**content, **change}))
         with pytest.raises(BundleError, match="damaged"):
             Translator(copy)
+    (copy / "kgan.json").write_text("[" * 100_000)
+    with pytest.raises(BundleError, match="damaged"):
+        Translator(copy)
+    (copy / "kgan.json").write_text(json.dumps({**content, "files": {**content["files"], "../x": "0"}}))
+    with pytest.raises(BundleError, match=r"must list paths inside its folder, got '../x'"):
+        Translator(copy)
 
 
 @pytest.mark.once
 def test_card_example_runs(trained, tmp_path, monkeypatch, capsys):
     text = (trained[1] / "README.md").read_text()
+    (tmp_path / "example.py").write_text(text.partition("```python\n")[2].partition("```")[0])
+    monkeypatch.chdir(trained[1])
+    assert runpy.run_path(str(tmp_path / "example.py"))["made"].shape == (1, 16, 16, 3)
+    assert capsys.readouterr().out == "(1, 16, 16, 3) uint8\n"
+
+
+@pytest.mark.once
+def test_card_of_a_saved_model_alone(trained, tmp_path, monkeypatch, capsys):
+    content = json.loads((trained[1] / "kgan.json").read_text())
+    content["verification"]["largest_error"].pop("onnx")
+    text = translation_card({**content, "formats": ["saved_model"], "onnx": None})
+    assert "onnx" not in text
+    assert "kgan translate" not in text
     (tmp_path / "example.py").write_text(text.partition("```python\n")[2].partition("```")[0])
     monkeypatch.chdir(trained[1])
     assert runpy.run_path(str(tmp_path / "example.py"))["made"].shape == (1, 16, 16, 3)
@@ -235,6 +263,20 @@ def test_no_framework_is_imported(trained, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [str(tmp_path / "out.png"), "[]"]
     assert not done.stderr
+
+
+@pytest.mark.once
+def test_the_runtime_needs_numpy_and_onnxruntime_only(trained):
+    code = (
+        "import sys, numpy, onnxruntime; before = set(sys.modules)\n"
+        "from kgan.export.runtime import Translator\n"
+        f"t = Translator({str(trained[1])!r}); t.translate(numpy.zeros((1, 16, 16, 3), 'uint8'))\n"
+        "new = {m for m in set(sys.modules) - before if 'site-packages' in str(getattr(sys.modules[m], "
+        "'__file__', ''))}\n"
+        "print({m.partition('.')[0] for m in new} - {'kgan', 'numpy', 'onnxruntime'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.once
@@ -282,12 +324,19 @@ def test_a_folder_with_a_damaged_picture(trained, tmp_path, capsys):
         PIL.Image.fromarray(pictures(1, 16, 16)[0]).save(folder / name)
     (folder / "broken.png").write_bytes(b"no picture")
     (folder / "notes.txt").write_text("no picture either")
+    (folder / "aa.png").write_bytes((folder / "a.png").read_bytes())
+    (tmp_path / "out" / "aa.png").mkdir(parents=True)
     assert main(["translate", str(trained[1]), str(folder), str(tmp_path / "out")]) == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg.png", "b.png.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_file()) == [
+        "a.png",
+        "b.jpg.png",
+        "b.png.png",
+    ]
     lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(": ")[0] for line in lines] == ["kgan", "kgan"]
-    assert "broken.png is no readable image" in lines[0]
-    assert lines[1] == "kgan: error: 1 of 4 pictures could not be translated"
+    assert [line.partition(": ")[0] for line in lines] == ["kgan", "kgan", "kgan"]
+    assert "must be a picture's file, got the folder" in lines[0]
+    assert "broken.png is no readable image" in lines[1]
+    assert lines[2] == "kgan: error: 2 of 5 pictures could not be translated"
 
 
 @pytest.mark.once
@@ -316,7 +365,27 @@ def test_large_pictures_are_shrunk_without_a_warning(trained, tmp_path, monkeypa
 
 
 @pytest.mark.once
+def test_large_pictures_are_refused_before_they_are_read(trained, tmp_path, monkeypatch, capsys):
+    PIL.Image.fromarray(pictures(1, 64, 64)[0]).save(tmp_path / "in.png")
+    words = ["translate", str(trained[1]), str(tmp_path / "in.png"), str(tmp_path / "out.png")]
+
+    def read(*_):
+        raise AssertionError("nothing of the picture must be read")
+
+    monkeypatch.setattr("kgan.translation.open_image", read)
+    assert main([*words, "--memory", "0.0001"]) == 2
+    assert "in.png: images must have at most" in capsys.readouterr().err
+    assert main([*words, "--memory", "0.00004", "--size", "8"]) == 2
+    assert "a picture of 64x64 needs about 4.9e-05 GB to be read, more than" in capsys.readouterr().err
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 200)
+    assert main(words) == 1
+    assert "in.png is too large: at most 400 pixels are read, got 4,096" in capsys.readouterr().err
+
+
+@pytest.mark.once
 def test_wrong_words(trained, tmp_path, capsys):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("no folder")
     PIL.Image.fromarray(pictures(1, 64, 64)[0]).save(tmp_path / "in.png")
     (tmp_path / "empty").mkdir()
     bundle, picture = str(trained[1]), str(tmp_path / "in.png")
@@ -327,6 +396,11 @@ def test_wrong_words(trained, tmp_path, capsys):
         (str(tmp_path / "empty"), "out"): "holds no pictures",
         (str(tmp_path), str(tmp_path)): "the output must be another folder than the input",
         (picture, str(tmp_path / "o.png"), "--memory", "0.0001"): "got 64x64, which needs about",
+        (picture, str(tmp_path / "o.png"), "--memory", "nan"): "--memory must be a finite number > 0",
+        (picture, str(tmp_path / "o.png"), "--label", "3"): "has no domains to choose from",
+        (picture, str(tmp_path / "empty")): "must be a picture's file, got the folder",
+        (picture, str(tmp_path / "folder.png")): "must be a picture's file, got the folder",
+        (picture, str(tmp_path / "file" / "o.png")): "is or lies in a file",
         (picture, str(tmp_path / "o.png"), "--trim", "32"): "must be less than half of 64 pixels, got 32",
         (picture, str(tmp_path / "o.png"), "--trim", "-1"): "must be a whole number >= 0, got -1",
     }.items():
