@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kgan import checks
 from kgan.errors import UsageError
 from kgan.files import replacing
 
@@ -16,7 +17,8 @@ def domain_scores(model, images, classify, counterparts=None):
     """Scores of a model on held-out images, each translated to every domain.
 
     Args:
-        model: a `kgan.models.StarGAN` of classes, or any object with such a `translate(images, domain)`.
+        model: a `kgan.models.StarGAN` of classes, or any object with such a `translate(images, domain)`,
+            of one domain for all images or an array of one for each.
         images: `kgan.data.Images` with labels and class names, not trained on.
         classify: function from uint8 images to logits `[n, domains]`, of a classifier of real images alone.
         counterparts: int array `[n, domains]`, the place in `images` of each image's true counterpart, or
@@ -25,8 +27,10 @@ def domain_scores(model, images, classify, counterparts=None):
     Returns:
         Dict: `real_accuracy`, how often the classifier is right on the images themselves; `domain_accuracy`,
         how often a translation to another domain is judged to be of it; `untouched_accuracy`, the same of
-        the images as they are; `per_domain` by name, and `confusion`, rows the targets. With counterparts,
-        over the same translations: `l1`, the mean distance of pixels in [0, 1] to the truth, `l1_untouched`
+        the images as they are; `reconstruction`, the mean distance of pixels in [0, 1] between an image and
+        its translation, as 8-bit pictures, to another domain and back to its own; `per_domain` by name, and
+        `confusion`, rows the targets. With counterparts,
+        over the same translations: `l1`, the mean distance to the truth, `l1_untouched`
         of the image itself and `l1_shuffled` to the truth of another; `identity`, how often no image of the
         target domain is nearer than the truth.
 
@@ -41,12 +45,13 @@ def domain_scores(model, images, classify, counterparts=None):
         raise UsageError(f"counterparts must be [{n}, {k}], got {list(np.shape(counterparts))}")
     pixels = images.uint8(np.arange(n))
     guesses = classify(pixels).argmax(axis=1)
-    confusion, gaps, untouched = np.zeros((k, k), int), [], []
+    confusion, gaps, untouched, back = np.zeros((k, k), int), [], [], []
     for target in range(k):
         others = np.flatnonzero(own != target)
         made = model.translate(pixels[others], target)
         confusion[target] = np.bincount(classify(made).argmax(axis=1), minlength=k)
         untouched.append(guesses[others] == target)
+        back.append(_distances(model.translate(made, own[others]), pixels[others]))
         if counterparts is not None:
             gaps.append(_gaps(made, pixels, others, np.asarray(counterparts)[:, target]))
     shares = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
@@ -55,6 +60,7 @@ def domain_scores(model, images, classify, counterparts=None):
         "real_accuracy": float(np.mean(guesses == own)),
         "domain_accuracy": float(np.trace(confusion) / max(1, confusion.sum())),
         "untouched_accuracy": float(np.mean(np.concatenate(untouched))),
+        "reconstruction": float(np.mean(np.concatenate(back))),
         "per_domain": dict(zip(map(str, names), shares.tolist())),
         "confusion": confusion.tolist(),
     }
@@ -62,6 +68,11 @@ def domain_scores(model, images, classify, counterparts=None):
         columns = np.concatenate(gaps, axis=1).mean(axis=1).tolist()
         result |= dict(zip(("l1", "l1_untouched", "l1_shuffled", "identity"), columns))
     return result
+
+
+def _distances(a, b):
+    """Mean distance of the pixels of each pair of pictures, in [0, 1]."""
+    return np.abs(a.astype("float32") - b.astype("float32")).reshape(len(a), -1).mean(axis=1) / 255.0
 
 
 def _gaps(made, pixels, rows, truth):
@@ -99,8 +110,8 @@ class DomainScores(keras.callbacks.Callback):
 
     def __init__(self, images, classifier: Callable, counterparts=None, *, epochs=None, folder=None):
         super().__init__()
-        if epochs is not None and epochs < 1:
-            raise UsageError(f"epochs must be at least 1, got {epochs}")
+        if epochs is not None:
+            checks.count("epochs", epochs)
         self.images, self.classifier, self.counterparts = images, classifier, counterparts
         self.epochs: Any = epochs
         self.folder: Any = None if folder is None else pathlib.Path(folder)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kgan.data.neighbor_batches import NeighborBatches
     from kgan.data.scenes import scene_pairs
     from kgan.data.semi_supervised import FewLabels, few_labels
+    from kgan.data.shapes import drawn_shapes
     from kgan.data.stacked import StackedDigits
     from kgan.data.tags import TagPairs, WordVectors, load_tags, synthetic_tags
     from kgan.data.unpaired import UnpairedImages, load_unpaired
@@ -26,6 +27,7 @@ _NAMES = {
     "TagPairs": "tags",
     "UnpairedImages": "unpaired",
     "WordVectors": "tags",
+    "drawn_shapes": "shapes",
     "few_labels": "semi_supervised",
     "gaussian_grid": "gaussians",
     "gaussian_ring": "gaussians",
@@ -48,6 +50,7 @@ __all__ = [
     "TagPairs",
     "UnpairedImages",
     "WordVectors",
+    "drawn_shapes",
     "few_labels",
     "gaussian_grid",
     "gaussian_ring",

@@ -7,205 +7,25 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan import _backend, checks, layers, losses
+from kgan import _backend, checks
+from kgan.data.first_batch import first_batch
 from kgan.engine.model import AdversarialModel, Preset
-from kgan.engine.schedules import LinearTail
 from kgan.errors import UsageError
 from kgan.losses.reconstruction import l1
 from kgan.models import domain_labels
-from kgan.models.domain_labels import domain_error, known_only, label_vectors, target_sets, widths
+from kgan.models.domain_labels import (
+    checked_vectors,
+    domain_error,
+    known_only,
+    known_parts,
+    label_vectors,
+    target_sets,
+    widths,
+)
+from kgan.models.stargan_networks import discriminator, generator, networks, training
 from kgan.types import Input
 
-L = keras.layers
-
 __all__ = ["StarGAN", "discriminator", "generator", "label_vectors", "networks", "target_sets", "training"]
-
-
-def _start():
-    # Uniform within 1 / sqrt(fan in), the start of the Torch layers that the published code leaves as it is.
-    return keras.initializers.VarianceScaling(1.0 / 3.0, "fan_in", "uniform")
-
-
-def _conv(filters, kernel, strides=1, padding=0, **kwargs):
-    return layers.Conv2D(
-        filters, kernel, strides, padding, use_bias=False, kernel_initializer=_start(), **kwargs
-    )
-
-
-def _norm():
-    return layers.InstanceNormalization(1e-5, affine=True)
-
-
-def generator(image_size=128, channels=3, num_classes=None, schema=None, width=64, blocks=6):
-    """The residual generator, which gets the target domain as constant maps beside the image.
-
-    Args:
-        image_size: pixels, an int that is a multiple of 4, at least 8.
-        channels: image channels.
-        num_classes: K >= 2 where a domain is one of K; its number is then the input `domain`.
-        schema: otherwise parts as in `kgan.models.domain_labels.checked_schema`; `domain` is then a vector.
-        width: channels at full resolution; twice and four times as many after the halvings.
-        blocks: residual blocks, >= 0.
-
-    Raises:
-        UsageError: the size breaks its rule, or neither or both of `num_classes` and `schema` are given.
-
-    Example:
-
-    >>> network = generator(16, num_classes=3, width=4, blocks=1)
-    >>> sorted(network.input), network.output_shape
-    (['domain', 'image'], (None, 16, 16, 3))
-    """
-    if not isinstance(image_size, int) or image_size % 4 or image_size < 8:
-        raise UsageError(f"image_size must be a multiple of 4, at least 8, got {image_size!r}")
-    image = keras.Input((image_size, image_size, channels), name="image")
-    schema = _schema(num_classes, schema)
-    if num_classes is None:
-        domain = keras.Input((widths(schema)[1],), name="domain")
-        y = domain
-    else:
-        domain = keras.Input((), dtype="int32", name="domain")
-        y = layers.OneHot(num_classes)(domain)
-    # Zero padding: with reflected borders the normalisation would remove the constant maps entirely.
-    x = layers.ConcatCondition()([image, y])
-    x = L.ReLU()(_norm()(_conv(width, 7, 1, 3)(x)))
-    for scale in (2, 4):
-        x = L.ReLU()(_norm()(_conv(scale * width, 4, 2, 1)(x)))
-    for _ in range(blocks):
-        y = L.ReLU()(_norm()(_conv(4 * width, 3, 1, 1)(x)))
-        x = L.Add()([x, _norm()(_conv(4 * width, 3, 1, 1)(y))])
-    for scale in (2, 1):
-        up = layers.Conv2DTranspose(scale * width, 4, 2, 1, use_bias=False, kernel_initializer=_start())
-        x = L.ReLU()(_norm()(up(x)))
-    made = L.Activation("tanh", dtype="float32")(_conv(channels, 7, 1, 3)(x))
-    return keras.Model({"image": image, "domain": domain}, made, name="generator")
-
-
-def discriminator(image_size=128, channels=3, num_classes=None, schema=None, width=64, stages=6):
-    """The network that judges realness in a map of scores, and the domain of the whole image.
-
-    Args:
-        image_size: pixels, an int that is a multiple of `2 ** stages`. The classifying head has its size, so
-            weights of one image size do not fit another.
-        channels: image channels.
-        num_classes, schema: as in `generator`.
-        width: channels after the first convolution; they double with each.
-        stages: halvings, >= 1.
-
-    Returns:
-        Network from images to a list: scores `[batch, side, side, 1]`, logits `[batch, labels]`.
-
-    Raises:
-        UsageError: an argument breaks its rule.
-
-    Example:
-
-    >>> discriminator(16, num_classes=3, width=4, stages=3).output_shape
-    [(None, 2, 2, 1), (None, 3)]
-    """
-    logits, _ = widths(_schema(num_classes, schema))
-    if stages < 1:
-        raise UsageError(f"stages must be at least 1, got {stages}")
-    if not isinstance(image_size, int) or image_size < 2**stages or image_size % 2**stages:
-        raise UsageError(
-            f"image_size must be a multiple of {2**stages} for {stages} halvings, got {image_size!r}"
-        )
-    images = keras.Input((image_size, image_size, channels), name="images")
-    x, filters, incoming = images, width, channels
-    for _ in range(stages):
-        limit = (16 * incoming) ** -0.5
-        convolution = layers.Conv2D(
-            filters,
-            4,
-            2,
-            1,
-            kernel_initializer=_start(),
-            bias_initializer=keras.initializers.RandomUniform(-limit, limit),
-        )
-        x = L.LeakyReLU(0.01)(convolution(x))
-        filters, incoming = 2 * filters, filters
-    source = _conv(1, 3, 1, 1, dtype="float32", name="source")(x)
-    classes = _conv(logits, image_size >> stages, dtype="float32", name="classes")(x)
-    return keras.Model(images, [source, L.Flatten(dtype="float32")(classes)], name="discriminator")
-
-
-def _schema(num_classes, schema):
-    if (num_classes is None) == (schema is None):
-        raise UsageError(f"either num_classes or schema must be given, got {num_classes} and {schema}")
-    if schema is not None:
-        return domain_labels.checked_schema(schema)
-    if not isinstance(num_classes, int) or num_classes < 2:
-        raise UsageError(f"num_classes must be an integer of at least 2, got {num_classes}")
-    return [[domain_labels.CLASSES, num_classes]]
-
-
-def networks(
-    image_size=128,
-    channels=3,
-    num_classes=None,
-    schema=None,
-    width=64,
-    blocks=6,
-    stages=6,
-    discriminator_width=None,
-):
-    """Both networks and what they are told, for the constructor of `StarGAN`.
-
-    Args:
-        image_size, channels, num_classes, schema, width, blocks: as in `generator`.
-        stages: halvings in the discriminator.
-        discriminator_width: channels after its first convolution, default `width`.
-
-    Example:
-
-    >>> sorted(networks(16, num_classes=3, width=4, blocks=1, stages=3))
-    ['discriminator', 'generator', 'num_classes', 'schema']
-    """
-    told = {"num_classes": num_classes, "schema": schema}
-    judged = {"width": discriminator_width or width, "stages": stages}
-    return {
-        "generator": generator(image_size, channels, **told, width=width, blocks=blocks),
-        "discriminator": discriminator(image_size, channels, **told, **judged),
-        **told,
-    }
-
-
-def training(schedule="as_described", learning_rate=1e-4, updates=200_000, generator_every=5):
-    """The published settings of `compile`: Adam for both players, and the Wasserstein loss with its penalty.
-
-    Args:
-        schedule: `"as_described"`: the rate falls to 0 in the second half of the training; `"as_released"`:
-            as the authors' code has it, where the fall ends at 99.9 % of the rate; `"constant"`.
-        learning_rate: that of the first update, greater than 0.
-        updates: updates of the discriminator in the whole training, a multiple of 200 * `generator_every`.
-        generator_every: updates of the discriminator to one of the generator.
-
-    Raises:
-        UsageError: an unknown schedule, or `updates` out of range.
-
-    Example:
-
-    >>> adam = training()["optimizer"]["generator"]
-    >>> round(float(adam._learning_rate(30_000)), 7)
-    5e-05
-    """
-    # The fall is in 100 steps; released, each is 1/1000 of what was meant.
-    ends = {"as_described": 200, "as_released": 100_100, "constant": None}
-    if schedule not in ends:
-        raise UsageError(f"schedule must be one of {', '.join(ends)}, got {schedule!r}")
-    if updates < 1 or updates % (200 * generator_every):
-        raise UsageError(f"updates must be a multiple of {200 * generator_every}, got {updates}")
-
-    def adam(own_updates):
-        end = ends[schedule]
-        rate = learning_rate if end is None else LinearTail(learning_rate, own_updates // 200, 100, end)
-        return keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
-
-    return {
-        "optimizer": {"generator": adam(updates // generator_every), "discriminator": adam(updates)},
-        "loss": losses.Wasserstein(),
-        "penalties": [losses.GradientPenalty(10.0)],
-    }
 
 
 _CELEBA = [["attributes", 5]]
@@ -239,11 +59,11 @@ _PRESETS = {
 }
 
 
-def _numbers(domain):
+def _array(name, values):
     try:
-        return np.atleast_2d(np.asarray(domain, "float32"))
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"domain must be one vector of numbers, or one an image, got {domain!r}") from error
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise UsageError(f"{name} must be arrays of one shape, got {checks.shown(values)}") from error
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -255,6 +75,10 @@ class StarGAN(AdversarialModel):
     train step moves the discriminator `discriminator_steps` times, each time on its own part of the batch,
     and then the generator once, on the last part: the published batch is 5 parts of 16 images.
 
+    Several data sets are served mixed in every batch, as joined arrays of images and of `label_vectors`, or,
+    as published, in turns, by a `keras.utils.PyDataset` whose batches alternate between them. Targets are in
+    random order within each data set: no image gets one that belongs to another.
+
     Args:
         generator: functional network from a dict of `image` and `domain` to images in [-1, 1] of the same
             size. An int32 `domain` of shape `()` is a class number, otherwise it is a vector.
@@ -264,8 +88,9 @@ class StarGAN(AdversarialModel):
             with several parts they end in a mask that is 1 for the part that is known, others do not count
             (`label_vectors` makes such).
         exclusive: groups of attributes of which one is true, for the targets of the sheet.
-        class_weight: lambda_cls, weight of the domain's cross entropy, >= 0.
-        reconstruction_weight: lambda_rec, weight of the way there and back, >= 0.
+        combined: groups of attributes that the sheet also changes together; both are as in `target_sets`.
+        class_weight: lambda_cls, weight of the domain's cross entropy, finite and >= 0.
+        reconstruction_weight: lambda_rec, weight of the way there and back, finite and >= 0.
         discriminator_steps: updates of the discriminator per train step, >= 1.
         split_batch: give each of these its own part of the batch, instead of the whole batch each time.
         average: `kgan.engine.MovingAverage` of the generator, or `None`.
@@ -274,6 +99,8 @@ class StarGAN(AdversarialModel):
 
     Raises:
         UsageError: an argument breaks its rule, or the networks do not fit each other.
+
+    StarGAN v2 (Choi et al., 2020), which translates with style codes, is another model and not part of kgan.
 
     Reference: Choi et al., StarGAN: Unified Generative Adversarial Networks for Multi-Domain Image-to-Image
     Translation, 2018.
@@ -299,6 +126,7 @@ class StarGAN(AdversarialModel):
         num_classes=None,
         schema=None,
         exclusive=(),
+        combined=(),
         class_weight=1.0,
         reconstruction_weight=10.0,
         discriminator_steps=5,
@@ -309,21 +137,21 @@ class StarGAN(AdversarialModel):
         **kwargs,
     ):
         super().__init__(average=average, preset=preset, seed=seed, **kwargs)
-        parts = _schema(num_classes, schema)
+        parts = known_parts(num_classes, schema)
         for name, weight in (
             ("class_weight", class_weight),
             ("reconstruction_weight", reconstruction_weight),
         ):
-            if not weight >= 0:
-                raise UsageError(f"{name} must be >= 0, got {weight}")
-        if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
-            raise UsageError(f"discriminator_steps must be an integer >= 1, got {discriminator_steps}")
+            if not checks.is_number(weight, 0):
+                raise UsageError(f"{name} must be a finite number >= 0, got {checks.shown(weight)}")
         self.generator, self.discriminator = generator, discriminator
         self.num_classes, self.parts = num_classes, parts
         self.schema = None if schema is None else parts
-        self.exclusive = [[int(place) for place in group] for group in exclusive]
+        self.exclusive = domain_labels.checked_groups("exclusive", parts, exclusive)
+        self.combined = domain_labels.checked_groups("combined", parts, combined, 2)
         self.class_weight, self.reconstruction_weight = float(class_weight), float(reconstruction_weight)
-        self.discriminator_steps, self.split_batch = discriminator_steps, bool(split_batch)
+        self.discriminator_steps = checks.count("discriminator_steps", discriminator_steps)
+        self.split_batch = checks.flag("split_batch", split_batch)
         self._check_networks()
         self.finish()
 
@@ -363,11 +191,24 @@ class StarGAN(AdversarialModel):
             UsageError: images, labels or batches do not fit the model.
         """
         images, labels = x if isinstance(x, tuple) and len(x) == 2 else (x, y)
-        if isinstance(labels, np.ndarray):
+        if labels is None and not hasattr(images, "labels"):
+            labels = self._first_labels(images)
+        if labels is not None:
             self._check_labels(labels)
+            if isinstance(images, np.ndarray) and len(images) != len(labels):
+                raise UsageError(f"labels must be {len(images)}, one an image, got {len(labels)}")
         if self.split_batch:
             self._check_batches(images, batch_size)
         return super().fit(x, y, batch_size, *args, **kwargs)
+
+    def _first_labels(self, data):
+        """The labels of the first batch, as an array, where it can be had; its images are checked."""
+        batch = first_batch(data)
+        if not isinstance(batch, tuple | list) or len(batch) < 2:
+            return None  # which the step refuses
+        images, labels = (np.asarray(ops.convert_to_numpy(part)) for part in batch[:2])
+        self._check_images(images)
+        return labels
 
     def _check_batches(self, data, batch_size):
         """The batch is split between the discriminator's updates; a compiled step may not know its size."""
@@ -385,13 +226,13 @@ class StarGAN(AdversarialModel):
             )
 
     def _check_labels(self, labels):
-        wanted = self.sampling_inputs()[1].shape
-        if labels.shape[1:] != wanted:
-            shape = ", ".join(map(str, ("n", *wanted)))
-            raise UsageError(f"labels must be [{shape}], got {list(labels.shape)}")
-        if self.num_classes and labels.size and not 0 <= labels.min() <= labels.max() < self.num_classes:
-            found = f"{labels.min()} to {labels.max()}"
-            raise UsageError(f"labels must be from 0 to {self.num_classes - 1}, got {found}")
+        labels = ops.convert_to_numpy(labels) if ops.is_tensor(labels) else labels
+        if not isinstance(labels, np.ndarray):
+            raise UsageError(f"labels must be an array, got {checks.shown(labels)}")
+        if self.num_classes:
+            domain_labels.check_classes(self.num_classes, labels)
+        else:
+            checked_vectors("labels", self.parts, labels)
 
     def adversarial_step(self, batch):
         if not isinstance(batch, tuple | list) or len(batch) != 2:
@@ -425,9 +266,14 @@ class StarGAN(AdversarialModel):
         return known_only(self.parts, ops.cast(y, "float32"))
 
     def targets(self, y):
-        """The labels of a batch in random order, so that targets are as frequent as labels."""
-        draws = keras.random.uniform((ops.shape(y)[0],), seed=self.seed_generator)
-        return ops.take(y, ops.argsort(draws), axis=0)
+        """The labels of a batch in random order, so that targets are as frequent as labels.
+
+        Where labels have a mask, the order is random within the images of each data set.
+        """
+        if self.num_classes:
+            draws = keras.random.uniform((ops.shape(y)[0],), seed=self.seed_generator)
+            return ops.take(y, ops.argsort(draws), axis=0)
+        return domain_labels.shuffled(self.parts, y, self.seed_generator)
 
     def turn(self, images, domain):
         """The images translated to the domains, in training mode."""
@@ -435,8 +281,11 @@ class StarGAN(AdversarialModel):
 
     def class_error(self, logits, y):
         """Cross entropy between the classifier's logits and labels, a scalar."""
-        vectors = ops.one_hot(y, self.num_classes, dtype="float32") if self.num_classes else y
-        return domain_error(self.parts, logits, vectors)
+        if not self.num_classes:
+            return domain_error(self.parts, logits, y)
+        vectors = ops.one_hot(y, self.num_classes, dtype="float32")
+        # A compiled step cannot refuse a class that does not exist: 0 / 0 makes the loss NaN at least.
+        return domain_error(self.parts, logits, vectors / ops.sum(vectors, axis=1, keepdims=True))
 
     def discriminator_loss(self, real, y, fake):
         """Realness of both, the domain of the reals alone, and the penalty, on realness alone."""
@@ -488,20 +337,23 @@ class StarGAN(AdversarialModel):
         Raises:
             UsageError: images of another shape or type, or no such domain.
         """
-        images = np.asarray(images)
+        images, wanted = _array("images", images), "x".join(map(str, ("n", *self.image_shape)))
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            wanted = "x".join(map(str, ("n", *self.image_shape)))
             raise UsageError(f"images must be uint8 {wanted}, got {images.dtype} {images.shape}")
         if not len(images):
             return images
         if not self.num_classes:
-            vectors, size = _numbers(domain), widths(self.parts)[1]
-            if vectors.shape not in ((1, size), (len(images), size)):
+            vectors, size = _array("domain", domain), widths(self.parts)[1]
+            if vectors.dtype.kind not in "biuf":
+                found = checks.shown(domain)
+                raise UsageError(f"domain must be one vector of numbers, or one an image, got {found}")
+            if vectors.shape not in ((size,), (1, size), (len(images), size)):
                 raise UsageError(
-                    f"domain must be [{size}] or [{len(images)}, {size}], got {list(np.shape(domain))}"
+                    f"domain must be [{size}] or [{len(images)}, {size}], got {list(vectors.shape)}"
                 )
+            vectors = checked_vectors("domain", self.parts, np.atleast_2d(vectors))
             made = known_only(self.parts, ops.convert_to_tensor(vectors))
-            domain = np.broadcast_to(ops.convert_to_numpy(made), (len(images), vectors.shape[-1]))
+            domain = np.broadcast_to(ops.convert_to_numpy(made), (len(images), size))
         return self.sample(len(images), image=images.astype("float32") / 127.5 - 1.0, domain=domain)
 
     def sheet(self, n, seed=0):
@@ -516,7 +368,7 @@ class StarGAN(AdversarialModel):
         if self.num_classes:
             targets = np.tile(np.arange(self.num_classes), (rows, 1))
         else:
-            targets = target_sets(self.parts, bank["domain"], self.exclusive)
+            targets = target_sets(self.parts, bank["domain"], self.exclusive, self.combined)
         columns = targets.shape[1] + 1
         rows = min(rows, max(1, n // columns))
         images = np.floor((bank["image"][:rows] + 1.0) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
@@ -541,7 +393,7 @@ class StarGAN(AdversarialModel):
             name: keras.saving.serialize_keras_object(getattr(self, name))
             for name in ("generator", "discriminator")
         }
-        names = ("num_classes", "schema", "exclusive", "class_weight", "reconstruction_weight")
+        names = ("num_classes", "schema", "exclusive", "combined", "class_weight", "reconstruction_weight")
         names += ("discriminator_steps", "split_batch")
         return {**super().get_config(), **own, **{name: getattr(self, name) for name in names}}
 

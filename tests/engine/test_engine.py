@@ -230,6 +230,46 @@ def test_wrong_image_shape_is_one_line():
         model.fit(np.zeros((4, 8, 8, 3), "float32"))
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((4, 4, 4, 1), "uint8"), "got uint8: divide by 127.5 and subtract 1"),
+        (np.zeros((4, 4, 4, 1), "int64"), "got int64"),
+        (np.full((4, 4, 4, 1), 255.0), "got some from 255 to 255"),
+        (np.full((4, 4, 4, 1), np.nan), "got some from nan to nan"),
+    ],
+)
+def test_images_that_are_no_floats_in_the_range_are_refused(images, message):
+    model = GAN.tiny()
+    model.compile()
+    with pytest.raises(UsageError, match=rf"images must be floats in \[-1, 1\], {message}"):
+        model.fit(images, **FIT)
+    model.fit(np.full((4, 4, 4, 1), 1.005, "float32"), **FIT)  # as interpolation makes it
+    with pytest.raises(UsageError, match=r"images must hold at least one, got shape \[0, 4, 4, 1\]"):
+        model.fit(np.zeros((0, 4, 4, 1), "float32"), **FIT)
+
+
+@pytest.mark.once
+def test_points_may_lie_anywhere_but_are_no_integers():
+    model = linear_gan()
+    model.compile()
+    model.fit(np.full((4, 1, 1, 2), 7.0, "float32"), **FIT)
+    with pytest.raises(UsageError, match="images must be floats, got int64"):
+        model.fit(np.full((4, 1, 1, 2), 7), **FIT)
+
+
+@pytest.mark.once
+def test_a_system_with_a_range_of_its_own_is_fed_in_it():
+    model = linear_gan()
+    model.compile()
+    model.data_range = (0.0, 255.0)
+    assert model._pixel_range() == (-np.inf, np.inf)
+    model = GAN.tiny()
+    model.data_range = (0.0, 255.0)
+    assert model._pixel_range() == (-1.0, 255.0)
+
+
 def test_first_non_finite_names_player_and_step():
     model = linear_gan()
     model.compile()
@@ -267,3 +307,7 @@ def test_generate_names_what_is_missing():
         model.generate({})
     with pytest.raises(UsageError, match="batch_size must be an integer >= 1, got 0"):
         model.generate({"z": np.zeros((2, 3), "float32")}, batch_size=0)
+    with pytest.raises(UsageError, match="inputs must be among z, got x"):
+        model.generate({"z": np.zeros((2, 3), "float32"), "x": 1})
+    with pytest.raises(UsageError, match="z must be finite, got NaN or infinity"):
+        model.generate({"z": np.full((2, 3), np.nan)})

@@ -1,6 +1,7 @@
 """StarGAN: counts, losses by numbers, labels of several data sets, and targets that are obeyed."""
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from keras import ops
 
 from kgan import contract, losses
+from kgan.data import drawn_shapes
 from kgan.errors import UsageError
 from kgan.models import StarGAN
 from kgan.models.domain_labels import domain_error, known_only
@@ -156,7 +158,6 @@ def test_cross_entropy_by_hand():
 
 
 @pytest.mark.once
-@pytest.mark.once
 def test_labels_of_the_unknown_data_set_change_no_loss():
     model = StarGAN(**networks(8, 1, schema=JOINT, width=2, blocks=1, stages=2))
     model.compile()
@@ -185,6 +186,39 @@ def test_targets_are_the_labels_in_another_order():
     assert (targets != y).any()
 
 
+def test_targets_stay_within_the_data_set_of_their_image():
+    model = with_bank(schema=JOINT)
+    rng = np.random.default_rng(0)
+    sets = label_vectors(JOINT, 0, rng.integers(2, size=(30, 5))), label_vectors(JOINT, 1, np.arange(30) % 8)
+    y = np.concatenate(sets)[rng.permutation(60)]
+    targets = ops.convert_to_numpy(model.targets(ops.convert_to_tensor(y)))
+    np.testing.assert_array_equal(targets[:, 13:], y[:, 13:])
+    for part in (0, 1):
+        own, made = (x[y[:, 13 + part] == 1] for x in (y, targets))
+        np.testing.assert_array_equal(own[np.lexsort(own.T)], made[np.lexsort(made.T)])
+        assert (own != made).any()
+
+
+def test_two_data_sets_train_in_mixed_batches():
+    model = with_bank(schema=JOINT)
+    model.compile()
+    images = model.example_data(8)[0]
+    labels = label_vectors(JOINT, 0, np.eye(5)[:4]), label_vectors(JOINT, 1, np.arange(4))
+    y = np.stack(labels, axis=1).reshape(8, -1)  # in turns
+    history = model.fit(images, y, batch_size=8, verbose=0).history
+    assert np.isfinite([values[-1] for values in history.values()]).all()
+
+
+def test_a_class_that_does_not_exist_is_no_label_without_loss():
+    model, logits = StarGAN.tiny(), ops.zeros((2, 3))
+    assert number(model.class_error(logits, ops.convert_to_tensor([0, 2]))) == pytest.approx(np.log(3))
+    if keras.backend.backend() == "torch":
+        with pytest.raises(RuntimeError):
+            model.class_error(logits, ops.convert_to_tensor([0, 7]))
+    else:
+        assert np.isnan(number(model.class_error(logits, ops.convert_to_tensor([0, 7]))))
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("split", [True, False])
 def test_the_discriminator_moves_as_often_as_asked_for_one_move_of_the_generator(split):
@@ -210,7 +244,6 @@ def test_the_published_game_has_five_discriminator_steps():
     assert penalty.weight == 10.0
 
 
-@pytest.mark.once
 @pytest.mark.once
 def test_the_generator_depends_on_the_domain_after_one_step():
     model = compiled()
@@ -243,8 +276,9 @@ def test_the_penalty_is_on_realness_alone():
 
 
 def with_bank(**told):
-    made = networks(8, 1, width=2, blocks=1, stages=2, **told)
-    model = StarGAN(**made, discriminator_steps=2, seed=3)
+    schema = {name: told.pop(name) for name in ("num_classes", "schema") if name in told}
+    made = networks(8, 1, width=2, blocks=1, stages=2, **schema)
+    model = StarGAN(**made, **told, discriminator_steps=2, seed=3)
     images, labels = model.example_data(6)
     model.set_banks({"image": images} if model.num_classes else {"image": images, "domain": labels})
     return model
@@ -275,6 +309,71 @@ def test_published_targets_of_celeba():
     expected = [[1, 0, 0, 1, 0], [0, 1, 0, 1, 0], [0, 0, 1, 1, 0], [1, 0, 0, 0, 0], [1, 0, 0, 1, 1]]
     np.testing.assert_array_equal(made[0], expected)
     assert made.shape == (2, 5, 5)
+
+
+@pytest.mark.once
+def test_combined_targets_change_attributes_together():
+    own = [[1, 0, 0, 1, 0], [0, 0, 1, 0, 1]]
+    groups = {"exclusive": [[0, 1, 2]], "combined": [[1, 3], (3, 4), [0, 3, 4]]}
+    made = target_sets([["attributes", 5]], own, **groups)
+    np.testing.assert_array_equal(made[0, 5:], [[0, 1, 0, 0, 0], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(made[1, 5:], [[0, 1, 0, 1, 1], [0, 0, 1, 1, 0], [1, 0, 0, 1, 0]])
+    # Those of a part come before the next part's classes, also for images of the other data set.
+    schema = [["attributes", 2], ["classes", 2]]
+    made = target_sets(schema, label_vectors(schema, 1, [1]), combined=[[0, 1]])
+    expected = [
+        [1, 0, 0, 0, 1, 0],
+        [0, 1, 0, 0, 1, 0],
+        [1, 1, 0, 0, 1, 0],
+        [0, 0, 1, 0, 0, 1],
+        [0, 0, 0, 1, 0, 1],
+    ]
+    np.testing.assert_array_equal(made[0], expected)
+    model = with_bank(schema=schema, combined=[[0, 1]])
+    images, columns = model.sheet(12)
+    assert images is not None
+    assert (columns, len(images)) == (6, 12)
+    bank = model.banks()
+    pixels = np.floor((bank["image"][:2] + 1) * 127.5 + 0.5).astype("uint8")
+    both = target_sets(schema, bank["domain"][:2], combined=[[0, 1]])[:, 2]
+    np.testing.assert_array_equal(images[3::6], model.translate(pixels, both))
+
+
+@pytest.mark.once
+def test_label_vectors_out_of_range_are_refused():
+    schema = [["attributes", 2], ["classes", 3]]
+    model = with_bank(schema=schema)
+    model.compile()
+    images, y = model.example_data(4)
+    pixels = np.zeros((4, 8, 8, 1), "uint8")
+    for wrong, message in (
+        (y * 5, r"must be numbers in \[0, 1\], got 5"),
+        (y * np.nan, r"must be numbers in \[0, 1\], got nan"),
+        (np.zeros_like(y), r"must end in a mask with a single 1, for the known part, got \[0\.0, 0\.0\]"),
+        (np.ones_like(y), r"must end in a mask with a single 1, for the known part, got \[1\.0, 1\.0\]"),
+        (np.eye(7)[[6] * 4], "of classes must sum to 1, got 0"),
+    ):
+        with pytest.raises(UsageError, match=f"labels {message}"):
+            model.fit(images, wrong, batch_size=4, verbose=0)
+        with pytest.raises(UsageError, match=f"domain {message}"):
+            model.translate(pixels, wrong)
+        with pytest.raises(UsageError, match=f"vectors {message}"):
+            target_sets(schema, wrong)
+    # Between two attributes, or two classes, lies a blend.
+    blends = [0.5, 0, 0, 0, 0, 1, 0], [0, 0, 0.25, 0.75, 0, 0, 1]
+    assert all(model.translate(pixels, blend).shape == (4, 8, 8, 1) for blend in blends)
+    for part, labels, message in (
+        ("a", [[0, 1]], "part must be from 0 to 1, got 'a'"),
+        (True, [[0, 1]], "part must be from 0 to 1, got True"),
+        (0, [[0, 2]], "labels of part 0 must be 0 or 1, got .*0, 2"),
+        (0, [["a", "b"]], "labels of part 0 must be 0 or 1, got"),
+        (0, [[1], [0, 1]], "labels of part 0 must be an array, got"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            label_vectors(schema, part, labels)
+    for vectors in ([[0, 1]], [0] * 7, [[0], [1, 0]], "x"):
+        with pytest.raises(UsageError, match="vectors must be"):
+            target_sets(schema, vectors)
 
 
 def compiled():
@@ -322,13 +421,47 @@ def test_the_target_domain_is_obeyed_and_leads_back():
 
 
 @pytest.mark.once
+def test_attributes_of_drawn_bars_are_edited_and_lead_back():
+    keras.utils.set_random_seed(0)
+    schema, dense = [["attributes", 3]], keras.layers.Dense
+    pixels, y = drawn_shapes(2400, seed=1)
+    images = pixels / np.float32(127.5) - np.float32(1.0)
+    convolutions = [keras.layers.Conv2D(n, 3, 2, padding="same", activation="relu") for n in (16, 32)]
+    judge = keras.Sequential([keras.Input((16, 16, 3)), *convolutions, keras.layers.Flatten(), dense(3)])
+    judge.compile(keras.optimizers.Adam(3e-3), keras.losses.BinaryCrossentropy(from_logits=True))
+    judge.fit(images, y, batch_size=64, epochs=4, verbose=0)
+    model = StarGAN(
+        **networks(16, schema=schema, width=8, blocks=0, stages=3, discriminator_width=16),
+        discriminator_steps=2,
+        reconstruction_weight=20.0,
+    )
+    model.compile(**training("constant", learning_rate=3e-3))
+    model.fit(images, label_vectors(schema, 0, y), batch_size=32, epochs=7, verbose=0)
+    held, own = drawn_shapes(64, seed=2)
+    assert np.mean((judge.predict(held / np.float32(127.5) - 1, verbose=0) > 0) == own) >= 0.95
+    found: dict[str, list] = {"attributes": [], "way_back": [], "another": []}
+    # Each attribute alone, and all together.
+    for target in np.moveaxis(target_sets(schema, own, combined=[[0, 1, 2]]), 1, 0):
+        turned = model.translate(held, target)
+        seen = judge.predict(turned / np.float32(127.5) - 1, verbose=0) > 0
+        found["attributes"].append((seen == target).mean(axis=0))
+        back = model.translate(turned, own).astype(float)
+        found["way_back"].append(np.abs(back - held).mean())
+        # A bar of the same attributes elsewhere is no way back.
+        elsewhere, _ = drawn_shapes(64, seed=3, attributes=own)
+        found["another"].append(np.abs(back - elsewhere).mean())
+    assert np.mean(found["attributes"], axis=0).min() >= 0.85, found
+    assert np.mean(found["way_back"]) < 0.75 * np.mean(found["another"]), found
+
+
+@pytest.mark.once
 def test_arguments_out_of_range_are_refused():
     made = networks(16, num_classes=3, width=2, blocks=0, stages=2)
     with pytest.raises(UsageError, match="image_size must be a multiple of 4, at least 8, got 30"):
         generator(30, num_classes=3)
     with pytest.raises(UsageError, match="image_size must be a multiple of 64 for 6 halvings, got 96"):
         discriminator(96, num_classes=3)
-    with pytest.raises(UsageError, match="num_classes must be an integer of at least 2, got 1"):
+    with pytest.raises(UsageError, match="num_classes must be an integer >= 2, got 1"):
         generator(16, num_classes=1)
     with pytest.raises(UsageError, match="either num_classes or schema must be given, got None and None"):
         generator(16)
@@ -340,12 +473,64 @@ def test_arguments_out_of_range_are_refused():
         StarGAN(generator(16, num_classes=4, width=2, blocks=0), made["discriminator"], num_classes=4)
     with pytest.raises(UsageError, match="discriminator_steps must be an integer >= 1, got 0"):
         StarGAN(**made, discriminator_steps=0)
-    with pytest.raises(UsageError, match="class_weight must be >= 0, got -1"):
+    with pytest.raises(UsageError, match="class_weight must be a finite number >= 0, got -1"):
         StarGAN(**made, class_weight=-1)
     with pytest.raises(UsageError, match="schedule must be one of as_described, as_released, constant"):
         training("cosine")
     with pytest.raises(UsageError, match=r"labels of part 1 must be .n. integers from 0 to 7"):
         label_vectors(JOINT, 1, np.array([8]))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("build", "told", "message"),
+    [
+        (generator, {"schema": 5}, "schema must be a list of at least one part, got 5"),
+        (generator, {"schema": "attributes"}, "schema must be a list of at least one part, got 'attributes'"),
+        (generator, {"schema": [3]}, r'schema must be of \("classes", K\) .*, got 3'),
+        (generator, {"schema": [["attributes", True]]}, "schema needs at least 1 attributes, got True"),
+        (generator, {"num_classes": True}, "num_classes must be an integer >= 2, got True"),
+        (generator, {"num_classes": 3, "image_size": True}, "image_size must be a multiple of 4"),
+        (generator, {"num_classes": 3, "width": 0}, "width must be an integer >= 1, got 0"),
+        (generator, {"num_classes": 3, "channels": 1.5}, "channels must be an integer >= 1, got 1.5"),
+        (generator, {"num_classes": 3, "blocks": -1}, "blocks must be an integer >= 0, got -1"),
+        (discriminator, {"num_classes": 3, "channels": -1}, "channels must be an integer >= 1, got -1"),
+        (discriminator, {"num_classes": 3, "stages": "a"}, "stages must be an integer >= 1, got 'a'"),
+        (networks, {"num_classes": 3, "discriminator_width": 0}, "width must be an integer >= 1, got 0"),
+        (training, {"generator_every": 0}, "generator_every must be an integer >= 1, got 0"),
+        (training, {"schedule": []}, r"schedule must be one of .*, got \[\]"),
+        (training, {"updates": "x"}, "updates must be a multiple of 1000, got 'x'"),
+        (training, {"learning_rate": -1}, "learning_rate must be a finite number > 0, got -1"),
+        (training, {"learning_rate": "a"}, "learning_rate must be a finite number > 0, got 'a'"),
+    ],
+)
+def test_networks_and_training_say_what_they_take(build, told, message):
+    with pytest.raises(UsageError, match=message):
+        build(**({"image_size": 8} if build is not training and "image_size" not in told else {}), **told)
+
+
+@pytest.mark.once
+def test_the_constructor_says_what_it_takes():
+    made: dict[str, Any] = networks(8, 1, schema=[["attributes", 3]], width=2, blocks=0, stages=1)
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        (
+            {"exclusive": [0, 1]},
+            r"exclusive must hold groups of at least 1 different places .*, got \[0, 1\]",
+        ),
+        ({"exclusive": "ab"}, "exclusive must hold groups of .*, got 'ab'"),
+        ({"exclusive": [[7]]}, r"exclusive must hold groups of .*, got \[\[7\]\]"),
+        ({"combined": [[1]]}, "combined must hold groups of at least 2 different places"),
+        ({"class_weight": "a"}, "class_weight must be a finite number >= 0, got 'a'"),
+        ({"class_weight": np.inf}, "class_weight must be a finite number >= 0, got inf"),
+        ({"reconstruction_weight": None}, "reconstruction_weight must be a finite number >= 0, got None"),
+        ({"discriminator_steps": True}, "discriminator_steps must be an integer >= 1, got True"),
+        ({"split_batch": "x"}, "split_batch must be True or False, got 'x'"),
+    )
+    for told, message in wrong:
+        with pytest.raises(UsageError, match=message):
+            StarGAN(**made, **told)
+    with pytest.raises(UsageError, match="combined must hold at most one place of an exclusive group"):
+        target_sets([["attributes", 3]], [[0, 1, 0]], exclusive=[[0, 1]], combined=[[0, 1]])
 
 
 class Served(keras.utils.PyDataset):
@@ -371,8 +556,20 @@ def test_data_that_do_not_fit_are_refused():
     images, y = model.example_data(4)
     with pytest.raises(UsageError, match="labels must be from 0 to 2, got 0 to 3"):
         model.fit(images, np.arange(4), batch_size=4, verbose=0)
-    with pytest.raises(UsageError, match=r"labels must be .n., got .4, 3."):
-        model.fit(images, np.eye(4)[:, :3], batch_size=4, verbose=0)
+    for labels, message in (
+        (np.eye(4)[:, :3], r"labels must be .n., got .4, 3."),
+        (np.arange(4) % 3 + 0.5, "labels must be whole numbers from 0 to 2, got 0.5"),
+        (np.full(4, np.nan), "labels must be whole numbers from 0 to 2, got nan"),
+        (np.array(list("abba")), "labels must be whole numbers from 0 to 2, got <U1"),
+        ([0, 1, 2, 0], r"labels must be an array, got .0, 1, 2, 0."),
+        (y[:3], "labels must be 4, one an image, got 3"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            model.fit(images, labels, batch_size=4, verbose=0)
+    with pytest.raises(UsageError, match="labels must be from 0 to 2, got 7 to 9"):
+        model.fit(Served(images, y + 7), verbose=0)
+    with pytest.raises(UsageError, match=r"images must be floats in \[-1, 1\], got uint8"):
+        model.fit(Served(images.astype("uint8"), y), verbose=0)
     with pytest.raises(UsageError, match="images must be 8x8x1 for this model, got 8x8x3"):
         model.fit(np.zeros((4, 8, 8, 3), "float32"), y, batch_size=4, verbose=0)
     # A step that fails on JAX leaves its model without weights.
@@ -406,10 +603,13 @@ def test_data_that_do_not_fit_are_refused():
         ([1, 0], r"domain must be .3. or .2, 3., got .2."),
         (np.zeros((5, 3)), r"domain must be .3. or .2, 3., got .5, 3."),
         ("blond", "domain must be one vector of numbers, or one an image, got 'blond'"),
-        ([[1, 0, 0], [1]], "domain must be one vector of numbers, or one an image, got "),
+        ([[1, 0, 0], [1]], "domain must be arrays of one shape, got "),
+        ([2, 0, 0], r"domain must be numbers in .0, 1., got 2"),
     ):
         with pytest.raises(UsageError, match=message):
             vectors.translate(pictures, domain)
+    with pytest.raises(UsageError, match=r"images must be arrays of one shape, got ..1., .1, 2.."):
+        vectors.translate([[1], [1, 2]], 1)
 
 
 def test_other_losses_and_penalties_play_too():
