@@ -5,6 +5,8 @@ class KganError(Exception):
     """Base of every error that kgan raises on purpose; the command line prints it without a traceback."""
 
     exit_code = 1
+    # Keras then does not wrap what a layer raises in lines about the call.
+    _keras_call_info_injected = True
 
 
 class UsageError(KganError, ValueError):

@@ -11,7 +11,7 @@ import keras
 
 from kgan import catalog, config, run_folder
 from kgan.callbacks import Checkpoint, HistoryCSV, Progress, SampleSheet, StopOnNonFinite, generations
-from kgan.engine import AdversarialModel
+from kgan.engine import AdversarialModel, GrowingModel
 from kgan.errors import CheckpointError, UsageError
 from kgan.files import replacing
 
@@ -96,6 +96,21 @@ class _StopOnSignal(keras.callbacks.Callback):
             signal.signal(signal.SIGINT, before)
 
 
+class _SaveAtEnd(keras.callbacks.Callback):
+    """Saves the model after its last epoch, before a report on it may fail."""
+
+    async_safe = True
+
+    def __init__(self, folder, epochs):
+        super().__init__()
+        self.folder, self.epochs, self.saved = folder, epochs, False
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.epochs:
+            _save(self.model, self.folder)
+            self.saved = True
+
+
 def build(recipe, settings):
     """The compiled model of a recipe.
 
@@ -139,7 +154,8 @@ def train(recipe, settings, folder, backend):
 
     Args:
         recipe: a `kgan.catalog.Recipe`.
-        settings: the recipe's `Config`. Besides `epochs` and `seed`, these are read where it has them:
+        settings: the recipe's `Config`; `epochs` may be `None` for those of a growth schedule.
+            Besides `epochs` and `seed`, these are read where it has them:
             `checkpoint_steps`, train steps between checkpoints within an epoch (otherwise one a minute),
             `samples`, images on a sheet (64), and `sample_epochs`, epochs between sheets (1).
         folder: the run folder; its `config.json` is written here if it is absent.
@@ -157,6 +173,7 @@ def train(recipe, settings, folder, backend):
     _check_epochs(settings.epochs, None, folder)
     data = _data(recipe, settings)
     model = build(recipe, settings)
+    settings = _with_epochs(settings, model)
     about = run_folder.describe(recipe, dataclasses.asdict(settings), backend)
     checkpoint = Checkpoint(
         folder / run_folder.CHECKPOINT,
@@ -166,7 +183,9 @@ def train(recipe, settings, folder, backend):
         data=data,
     )
     stop, progress = _StopOnSignal(checkpoint), Progress(settings.epochs, data.num_batches)
-    callbacks = [*_callbacks(recipe, settings, folder, model), checkpoint, stop, progress]
+    finite = StopOnNonFinite(checkpoints=folder / run_folder.CHECKPOINT)
+    end = _SaveAtEnd(folder, settings.epochs)
+    callbacks = [finite, end, *_callbacks(recipe, settings, folder, model), checkpoint, stop, progress]
     folder.mkdir(parents=True, exist_ok=True)
     run_folder.sweep(folder)
     state = checkpoint.restore(model)
@@ -176,13 +195,14 @@ def train(recipe, settings, folder, backend):
         print(_continuation(state, settings.epochs), flush=True)
     with contextlib.closing(progress), stop.listening():
         _fit(model, data, state, settings.epochs, callbacks)
-    _save(model, folder)
+    if not end.saved:  # all epochs were done before, or a callback has ended the training
+        _save(model, folder)
     return model
 
 
 def _callbacks(recipe, settings, folder, model):
     """What watches the training, in the order in which it is called; checkpoints come after."""
-    watching = [StopOnNonFinite(checkpoints=folder / run_folder.CHECKPOINT), *_own(recipe, settings, folder)]
+    watching = [*_own(recipe, settings, folder)]
     if hasattr(model, "sample"):  # a recipe may train another network, such as a classifier
         watching.append(
             SampleSheet(
@@ -210,9 +230,22 @@ def _continuation(state, epochs):
     return f"all {epochs} epochs are done; for more: epochs={2 * epochs}"
 
 
+def _with_epochs(settings, model):
+    """The settings with the number of epochs; says so where a growth schedule has more of them."""
+    schedule = model.schedule if isinstance(model, GrowingModel) else None
+    if settings.epochs is None:
+        if schedule is None:
+            raise UsageError("epochs must be a number, as the model has no schedule, got None")
+        return dataclasses.replace(settings, epochs=schedule.epochs)
+    told = None if schedule is None else schedule.shortfall(settings.epochs)
+    if told:
+        print(told, flush=True)
+    return settings
+
+
 def _check_epochs(epochs, state, folder):
     done = state.epoch + (state.batch > 0) if state else 1
-    if epochs < done:
+    if epochs is not None and epochs < done:
         raise UsageError(
             f"epochs must be at least {done}, "
             + (f"which are done in {folder}, " if state else "")

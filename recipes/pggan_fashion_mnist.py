@@ -28,12 +28,13 @@ DATA = {
 class Config:
     """Settings."""
 
-    epochs: int = 17  # the schedule has as many; more go on at the last side
+    epochs: int | None = None  # none: those of the schedule; more go on at the last side
     batch_size: int = 32
     seed: int = 0
     data: str | None = None  # hub id or local folder; none: the images that ship with kgan
     split: str = "train"  # a part: train[:1000]
     image_size: int = 32  # side of the last images, a power of two
+    upscale: bool = False  # whether smaller pictures are enlarged beyond 32 pixels, instead of refused
     stable_images: int = 20_000  # images shown at each side once it is complete
     fade_images: int = 20_000  # images during which a side is blended in; 0: it jumps
     last_images: int = 50_000  # images shown at the last side once it is complete
@@ -79,12 +80,16 @@ def data(cfg):
         channels=1,
         batch_size=cfg.batch_size,
         seed=cfg.seed,
-        upscale=True,
+        upscale=cfg.upscale or cfg.image_size <= 32,
     )
 
 
+def callbacks(cfg):
+    return [kgan.callbacks.KeepGrowth(seed=cfg.seed)]
+
+
 SMOKE = {
-    "epochs": 1,
+    "epochs": None,
     "batch_size": 4,
     "split": "train[:16]",
     "image_size": 8,

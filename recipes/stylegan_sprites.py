@@ -26,7 +26,7 @@ from kgan.recipes import FASHION_MNIST_MINI
 class Config:
     """Settings."""
 
-    epochs: int = 23  # the schedule has as many; more go on at the last side
+    epochs: int | None = None  # none: those of the schedule; more go on at the last side
     batch_size: int = 16
     seed: int = 0
     data: str = "sprites"  # local folder of the data set, or hub id

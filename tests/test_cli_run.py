@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kgan import catalog
 from kgan.cli import main
+from kgan.errors import DataError
 from kgan.pictures import sheet
-from kgan.run import load
+from kgan.run import load, train
 
 RECIPE = pathlib.Path(__file__).parent / "recipes" / "tiny_gan.py"
 FILES = ["checkpoint", "config.json", "history.csv", "loss.png", "model.keras", "samples"]
@@ -165,6 +167,35 @@ def test_default_folders(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert run("--resume") == 0
     assert "in runs/tiny_gan-2\n" in capsys.readouterr().out
+
+
+@pytest.mark.once
+def test_a_report_that_fails_after_the_last_epoch_loses_no_model(tmp_path, monkeypatch):
+    recipe = catalog.load(RECIPE)
+
+    def fail(epoch, logs):
+        if epoch == 1:
+            raise DataError("no report")
+
+    failing = keras.callbacks.LambdaCallback(on_epoch_end=fail)
+    monkeypatch.setattr(recipe.module, "callbacks", lambda cfg: [failing])
+    with pytest.raises(DataError, match="no report"):
+        train(recipe, recipe.configure({"epochs": 2, "batches": 2}), tmp_path / "run", "any")
+    model = load(tmp_path / "run", RECIPE)
+    assert int(keras.ops.convert_to_numpy(model.optimizer.iterations.value)) == 4
+
+
+@pytest.mark.once
+def test_a_training_that_a_callback_ends_leaves_its_model(tmp_path, monkeypatch):
+    recipe = catalog.load(RECIPE)
+
+    def end(epoch, logs):
+        callback.model.stop_training = True
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=end)
+    monkeypatch.setattr(recipe.module, "callbacks", lambda cfg: [callback])
+    train(recipe, recipe.configure({"epochs": 3, "batches": 2}), tmp_path / "run", "any")
+    assert (tmp_path / "run" / "model.keras").is_file()
 
 
 @pytest.mark.once

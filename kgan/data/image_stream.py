@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kgan import checks
 from kgan.errors import UsageError
 
 
@@ -16,8 +17,8 @@ class ImageStream:
     the pass alone.
 
     Args:
-        data: what `kgan.data.load_images` returns, or a float array `[n, height, width, channels]`, or a pair
-            of such an array and int labels `[n]`.
+        data: what `kgan.data.load_images` returns, or a float array `[n, height, width, channels]` in
+            [-1, 1], or a pair of such an array and int labels `[n]`.
         shuffle: whether the passes over an array are shuffled; `Images` say so themselves.
         seed: int of at least 0 that the orders of an array depend on.
         labelled: whether batches are pairs of images and labels; otherwise labels are left out.
@@ -27,8 +28,8 @@ class ImageStream:
 
     Example:
 
-    >>> stream = ImageStream(np.arange(32.0).reshape(2, 4, 4, 1), shuffle=False)
-    >>> [float(n) for n in stream.batch(first=1, count=2, side=1).ravel()]
+    >>> stream = ImageStream(np.arange(32.0).reshape(2, 4, 4, 1) / 32, shuffle=False)
+    >>> [float(n) for n in stream.batch(first=1, count=2, side=1).ravel() * 32]
     [23.5, 7.5]
     """
 
@@ -37,13 +38,8 @@ class ImageStream:
         labels: Any = data[1] if paired else getattr(data, "labels", None)
         source: Any = data[0] if paired else data
         stored = all(hasattr(source, name) for name in ("uint8", "num_examples", "image_shape", "shuffle"))
-        if not stored and not _is_images(source):
-            raise UsageError(
-                "a growing model takes kgan.data.load_images(...) or an array "
-                f"[n, height, width, channels], got {type(source).__name__}"
-            )
-        if not stored and source.dtype.kind != "f":
-            raise UsageError(f"images of an array must be floats in [-1, 1], got {source.dtype}")
+        if not stored:
+            _check_images(source)
         self._data, self._stored = source, stored
         if not stored:
             self.num_examples, *self.image_shape = np.shape(source)
@@ -107,8 +103,14 @@ class StreamPart(keras.utils.PyDataset):
         return self.stream.batch(self.first + index * self.batch_size, self.batch_size, self.side)
 
 
-def _is_images(data):
-    return isinstance(data, np.ndarray) and data.ndim == 4 and len(data) > 0
+def _check_images(data):
+    array = isinstance(data, np.ndarray)
+    if not array or data.ndim != 4 or len(data) == 0:
+        raise UsageError(
+            "a growing model takes kgan.data.load_images(...) or an array [n, height, width, channels], "
+            f"got {f'an array {list(data.shape)}' if array else type(data).__name__}"
+        )
+    checks.pixels("images of an array", data)
 
 
 @functools.lru_cache(maxsize=4)

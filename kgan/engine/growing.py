@@ -42,7 +42,8 @@ class GrowingNetwork(keras.Model):
         check_side("resolution", resolution)
         self.resolution = int(resolution)
         self.sides = sides(4, self.resolution)
-        self.fade = layers.Fade(name="fade")
+        # In float32 under mixed precision too: alpha has more digits than float16.
+        self.fade = layers.Fade(name="fade", dtype="float32")
         self._parts = types.MappingProxyType({})
 
     def connect(self, side, fading):
@@ -167,11 +168,18 @@ class GrowingModel(AdversarialModel):
 
         Args:
             number: index into `schedule.phases`.
-            shown: images of the phase that count as shown.
+            shown: images of the phase that count as shown, at least 0.
+
+        Raises:
+            UsageError: the schedule has no such phase, or `shown` is below 0.
         """
+        last = len(self.schedule.phases) - 1
+        if not checks.is_integer(number) or not 0 <= number <= last:
+            raise UsageError(f"number must be a phase of the schedule, from 0 to {last}, got {number!r}")
+        shown = checks.count("shown", shown, 0)
         self._phase = int(number)
         self.phase_number.assign(self._phase)
-        self.shown.assign(int(shown))
+        self.shown.assign(shown)
         phase = self.phase
         alpha = min(shown / phase.images, 1.0) if phase.fading else 1.0
         average = [] if self.average is None else [self.average.network]
@@ -216,6 +224,7 @@ class GrowingModel(AdversarialModel):
     # -- the step
 
     def stateful_step(self, data):
+        data = self._sized(data)
         with _backend.no_grad():
             if self.phase.fading:
                 alpha = ops.minimum(ops.cast(self.shown, "float32") / self.phase.images, 1.0)
@@ -226,6 +235,15 @@ class GrowingModel(AdversarialModel):
         with _backend.no_grad():
             self.shown.assign(self.shown + ops.cast(count, "int32"))
         return logs
+
+    def _sized(self, data):
+        """A batch of the stream whose tensors know their number; TensorFlow leaves it open in a fit."""
+        if _backend.replicas() > 1:  # each has a part of the batch
+            return data
+        size = self.phase.batch_size
+        return keras.tree.map_structure(
+            lambda x: ops.reshape(x, (size, *x.shape[1:])) if x.shape[0] is None else x, data
+        )
 
     def reals(self, images):
         """Real images as the networks of the phase see them: at its side, faded as the fakes are.
@@ -259,6 +277,7 @@ class GrowingModel(AdversarialModel):
         callbacks=None,
         shuffle=True,
         verbose: str | int = "auto",
+        **others,
     ):
         """Trains through the phases of the schedule, from where the model stands.
 
@@ -273,10 +292,18 @@ class GrowingModel(AdversarialModel):
             callbacks: list of Keras callbacks.
             shuffle: whether an array is shuffled.
             verbose: 0 for none of Keras' own progress bar.
+            **others: refused: there is no validation, and the schedule has the steps.
 
         Raises:
-            UsageError: the images are of another size or kind, or the batch size is not the schedule's.
+            UsageError: the images are of another size or kind, the batch size is not the schedule's, an epoch
+                is no integer of at least 0, or another argument is given.
         """
+        if others:
+            raise UsageError(
+                "fit of a growing model takes x, y, epochs, initial_epoch, batch_size, callbacks, shuffle "
+                f"and verbose, got {', '.join(others)}"
+            )
+        initial_epoch = checks.count("initial_epoch", initial_epoch, 0)
         stream = self._stream(x if y is None else (x, y), batch_size, shuffle)
         epochs = initial_epoch + self._epochs_left() if epochs is None else checks.count("epochs", epochs, 0)
         bar = verbose != 0
@@ -393,24 +420,31 @@ def _other_schedule(saved, schedule):
     )
 
 
-def check_game(schedule, discriminator, discriminator_steps, gradient_pixels):
+def check_game(schedule, generator, discriminator, discriminator_steps, gradient_pixels):
     """Checks what the games of growing networks have in common.
 
     Args:
         schedule: the `GrowthSchedule`.
-        discriminator: network with the `group_size` of its minibatch statistics, or `None` there.
+        generator: a `GrowingNetwork`.
+        discriminator: another, with the `group_size` of its minibatch statistics, or `None` there.
         discriminator_steps: updates of the discriminator per update of the generator.
         gradient_pixels: by which pixels penalties take gradients.
 
+    Returns:
+        `discriminator_steps` as an int.
+
     Raises:
-        UsageError: steps below 1, another word than "full" or "native", or a batch of the schedule that is
-            no multiple of the group.
+        UsageError: no such networks, steps below 1, another word than "full" or "native", or a batch of the
+            schedule that is no multiple of the group.
     """
-    checks.count("discriminator_steps", discriminator_steps)
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, GrowingNetwork):
+            raise UsageError(f"{name} must be a GrowingNetwork, got {type(network).__name__}")
     if gradient_pixels not in ("full", "native"):
         raise UsageError(f'gradient_pixels must be "full" or "native", got {gradient_pixels!r}')
     for phase in schedule.phases if discriminator.group_size else ():
         layers.MinibatchStdDev(discriminator.group_size).check_batch(phase.batch_size)
+    return checks.count("discriminator_steps", discriminator_steps)
 
 
 def shrink(images, factor):

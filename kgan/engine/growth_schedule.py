@@ -143,6 +143,19 @@ class GrowthSchedule:
         """Keras epochs of the whole schedule."""
         return sum(phase.epochs for phase in self.phases)
 
+    def shortfall(self, epochs):
+        """One line that says where a training of so many epochs ends, or `None` if it completes the schedule.
+
+        Example:
+
+        >>> GrowthSchedule(16).shortfall(2)
+        'the schedule has 5 epochs and ends at 16x16; after 2 it stands at 8x8'
+        """
+        if epochs >= self.epochs:
+            return None
+        end, last = (f"{side}x{side}" for side in (self.phase_of(epochs - 1).side, self.resolution))
+        return f"the schedule has {self.epochs} epochs and ends at {last}; after {epochs} it stands at {end}"
+
     def phase_of(self, epoch):
         """The phase of an epoch, counted from 0; epochs after the last belong to the last phase."""
         return self._place_of(epoch)[0]

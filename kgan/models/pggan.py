@@ -18,7 +18,7 @@ from kgan.types import Input
 
 L = keras.layers
 
-# The last layers stay in float32 under mixed precision.
+# What meets images and scores stays in float32 under mixed precision.
 _HEAD: dict[str, Any] = {"dtype": "float32"}
 
 
@@ -38,9 +38,9 @@ class PGGANNetwork(GrowingNetwork):
 
     def __init__(self, resolution=1024, channels=3, fmap_base=8192, fmap_max=512, equalized=True, **kwargs):
         super().__init__(resolution, **kwargs)
-        for name, value in (("channels", channels), ("fmap_base", fmap_base), ("fmap_max", fmap_max)):
-            checks.count(name, value)
-        self.channels, self.fmap_base, self.fmap_max = channels, fmap_base, fmap_max
+        self.channels = checks.count("channels", channels)
+        self.fmap_base = checks.count("fmap_base", fmap_base)
+        self.fmap_max = checks.count("fmap_max", fmap_max)
         self.equalized = equalized
 
     def width(self, side, stage=1):
@@ -57,6 +57,10 @@ class PGGANNetwork(GrowingNetwork):
     def dense(self, units, gain=SQRT2, **more):
         """A dense layer."""
         return self._layer(layers.EqualizedDense, L.Dense, gain)(units, **more)
+
+    def colours(self):
+        """A linear 1x1 convolution from maps to colours for each side."""
+        return [self.conv(self.channels, 1, gain=1.0, name=f"to_rgb_{s}", **_HEAD) for s in self.sides]
 
     def _layer(self, equalized, plain, gain):
         if self.equalized:
@@ -112,8 +116,7 @@ class PGGANGenerator(PGGANNetwork):
         super().__init__(resolution, channels, fmap_base, fmap_max, equalized, name=name, **kwargs)
         self.latent_dim, self.pixel_norm = checks.count("latent_dim", latent_dim), pixel_norm
         self.blocks = [self._first(), *(self._block(side) for side in self.sides[1:])]
-        self.to_rgb = [self.conv(channels, 1, gain=1.0, name=f"to_rgb_{s}", **_HEAD) for s in self.sides]
-        self.enlarge = layers.Upsample2D(2, name="enlarge")
+        self.to_rgb, self.enlarge = self.colours(), layers.Upsample2D(2, name="enlarge", **_HEAD)
         self.finish()
 
     def _after(self):
@@ -188,11 +191,11 @@ class PGGANDiscriminator(PGGANNetwork):
         **kwargs,
     ):
         super().__init__(resolution, channels, fmap_base, fmap_max, equalized, name=name, **kwargs)
-        check_classes(num_classes)
-        self.group_size, self.blur, self.num_classes = group_size, bool(blur), num_classes
+        self.group_size = None if group_size is None else checks.count("group_size", group_size)
+        self.blur, self.num_classes = bool(blur), number_of_classes(num_classes)
         self.from_rgb = [self._from_rgb(side) for side in self.sides]
         self.blocks = [self._last(), *(self._block(side) for side in self.sides[1:])]
-        self.reduce = layers.Downsample2D(2, name="reduce")
+        self.reduce = layers.Downsample2D(2, name="reduce", **_HEAD)
         self.finish()
 
     def _from_rgb(self, side):
@@ -245,10 +248,9 @@ class PGGANDiscriminator(PGGANNetwork):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def check_classes(num_classes):
-    """Raises UsageError unless a number of classes is `None` or at least 2."""
-    if num_classes is not None:
-        checks.count("num_classes", num_classes, 2)
+def number_of_classes(num_classes):
+    """`None`, or a number of classes as an int; UsageError unless it is at least 2."""
+    return None if num_classes is None else checks.count("num_classes", num_classes, 2)
 
 
 def _networks(resolution=1024, channels=3, *, latent_dim=512, group_size=4, **widths):
@@ -423,15 +425,16 @@ class PGGAN(GrowingModel):
         **kwargs,
     ):
         super().__init__(schedule=schedule, **kwargs)
-        check_game(schedule, discriminator, discriminator_steps, gradient_pixels)
+        self.discriminator_steps = check_game(
+            schedule, generator, discriminator, discriminator_steps, gradient_pixels
+        )
         if discriminator.num_classes is not None:
             raise UsageError(f"PGGAN has no classes, got a discriminator of {discriminator.num_classes}")
         if generator.channels != discriminator.channels:
             made, judged = generator.channels, discriminator.channels
             raise UsageError(f"the generator makes {made} channels, but the discriminator takes {judged}")
         self.generator, self.discriminator = generator, discriminator
-        self.discriminator_steps, self.gradient_pixels = discriminator_steps, gradient_pixels
-        self.mirror = mirror
+        self.gradient_pixels, self.mirror = gradient_pixels, mirror
         self.finish()
 
     def players(self):

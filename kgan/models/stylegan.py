@@ -176,14 +176,16 @@ class StyleGAN(StyleEdits):
         **kwargs,
     ):
         super().__init__(schedule=schedule, **kwargs)
-        check_game(schedule, discriminator, discriminator_steps, gradient_pixels)
+        self.discriminator_steps = check_game(
+            schedule, generator, discriminator, discriminator_steps, gradient_pixels
+        )
         for what in ("channels", "num_classes"):
             made, judged = getattr(generator, what), getattr(discriminator, what)
             if made != judged:
                 raise UsageError(f"both networks must have the same {what}, got {made} and {judged}")
         self.generator, self.discriminator = generator, discriminator
         self.style_mixing, self.mirror = checks.share("style_mixing", style_mixing), mirror
-        self.discriminator_steps, self.gradient_pixels = discriminator_steps, gradient_pixels
+        self.gradient_pixels = gradient_pixels
         self.finish()
 
     def players(self):

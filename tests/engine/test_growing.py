@@ -75,11 +75,15 @@ class Stored(keras.utils.PyDataset):
 
 
 def count_steps(model):
-    """The sides of the batches of each call of the step's Python: each compilation makes one."""
+    """Phase and batch of each call of the step's Python: each compilation makes one.
+
+    A batch is [images, rows, columns], and [labels] where it has them.
+    """
     calls, original = [], model.adversarial_step
 
     def step(batch):
-        calls.append((model.phase.side, model.phase.fading, tuple(batch.shape[1:3])))
+        shapes = [tuple(tensor.shape)[:3] for tensor in keras.tree.flatten(batch)]
+        calls.append((model.phase.side, model.phase.fading, *shapes))
         original(batch)
 
     model.adversarial_step = step
@@ -116,7 +120,7 @@ def test_one_fit_passes_all_phases(trained):
 
 
 def test_each_phase_is_compiled_once_with_its_own_shapes(trained):
-    phases = [(4, False, (4, 4)), (8, True, (8, 8)), (8, False, (8, 8))]
+    phases = [(4, False, (4, 4, 4)), (8, True, (4, 8, 8)), (8, False, (4, 8, 8))]
     if keras.backend.backend() == "torch":  # eager: the step runs every time
         assert trained.calls == [phases[0]] * 2 + [phases[1]] * 3 + [phases[2]] * 2
     else:
@@ -124,13 +128,14 @@ def test_each_phase_is_compiled_once_with_its_own_shapes(trained):
 
 
 def test_stylegan_is_compiled_once_per_phase():
-    model = StyleGAN.tiny()
+    model = StyleGAN.tiny(num_classes=2)
     model.begin(0)
     model.compile()
     calls = count_steps(model)
-    model.fit(Stored(), **SILENT)
+    images = np.random.default_rng(1).uniform(-1, 1, (3, 8, 8, 1)).astype("float32")
+    model.fit(images, np.array([0, 1, 1]), **SILENT)  # fewer than a batch
     assert model.images_shown() == 24
-    phases = [(4, False, (4, 4)), (8, True, (8, 8)), (8, False, (8, 8))]
+    phases = [(4, False, (4, 4, 4), (4,)), (8, True, (4, 8, 8), (4,)), (8, False, (4, 8, 8), (4,))]
     if keras.backend.backend() == "torch":  # eager: the step runs every time
         phases = [phase for phase in phases for _ in range(2)]
     assert calls == phases
@@ -182,6 +187,7 @@ def test_a_fade_begins_at_the_old_images_and_ends_without_them(growing):
     z = np.random.default_rng(3).normal(size=(4, 3)).astype("float32")
     before = ops.convert_to_numpy(model.generator.at(4)(z))
     images = np.random.default_rng(4).normal(size=(4, 8, 8, 1)).astype("float32")
+    x = ops.convert_to_tensor(images)
     small = images.reshape(4, 4, 2, 4, 2, 1).mean(axis=(2, 4))
     score = ops.convert_to_numpy(model.discriminator.at(4)(small))
     model.begin(1)
@@ -189,27 +195,31 @@ def test_a_fade_begins_at_the_old_images_and_ends_without_them(growing):
     np.testing.assert_array_equal(ops.convert_to_numpy(model.part(model.generator)(z)), doubled)
     found = ops.convert_to_numpy(model.part(model.discriminator)(images))
     np.testing.assert_allclose(found, score, rtol=1e-6, atol=1e-6)
-    reals = ops.convert_to_numpy(model.reals(ops.convert_to_tensor(images)))
+    reals = ops.convert_to_numpy(model.reals(x))
     np.testing.assert_allclose(reals, small.repeat(2, axis=1).repeat(2, axis=2), rtol=1e-6, atol=1e-6)
     # At alpha 1 the old colours have no influence and no gradient.
     model.begin(1, shown=11)
     np.testing.assert_array_equal(
         ops.convert_to_numpy(model.part(model.generator)(z)), ops.convert_to_numpy(model.generator.at(8)(z))
     )
-    np.testing.assert_array_equal(ops.convert_to_numpy(model.reals(ops.convert_to_tensor(images))), images)
-    old = model.generator.to_rgb[0].trainable_weights
+    np.testing.assert_array_equal(ops.convert_to_numpy(model.reals(x)), images)
+    colours = model.generator.to_rgb, model.discriminator.from_rgb
+    cases = list(zip((model.generator, model.discriminator), colours, (ops.convert_to_tensor(z), x)))
+    for network, convs, given in cases:
 
-    def loss():
-        total = ops.sum(ops.square(model.part(model.generator)(ops.convert_to_tensor(z))))
-        return total, total
+        def loss(network=network, given=given):
+            total = ops.sum(ops.square(model.part(network)(given)))
+            return total, total
 
-    for gradient in _backend.value_and_grad(loss, old)[1]:
-        assert not np.any(ops.convert_to_numpy(gradient))
+        old, new = (conv.trainable_weights for conv in convs)
+        gradients = [ops.convert_to_numpy(g) for g in _backend.value_and_grad(loss, old + new)[1]]
+        assert not any(map(np.any, gradients[: len(old)]))
+        assert all(map(np.any, gradients[len(old) :]))
     # The next phase has neither these layers nor the blend.
     model.begin(2)
     trained = {id(weight) for weights in model.trained_variables().values() for weight in weights}
-    assert not any(id(weight) in trained for weight in old)
-    for network in (model.generator, model.discriminator):
+    for network, convs, _ in cases:
+        assert not any(id(weight) in trained for weight in convs[0].trainable_weights)
         assert not any(isinstance(layer, Fade) for layer in model.part(network).layers)
 
 
@@ -220,9 +230,21 @@ def made(network, inputs):
     return ops.convert_to_numpy(network(values if isinstance(network.input, dict) else values["z"]))
 
 
+@pytest.fixture(params=["float32", "mixed_float16"])
+def policy(request):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy(before)
+
+
 @pytest.mark.parametrize("kind", [PGGAN, StyleGAN])
-def test_both_ends_of_a_fade_are_exact(kind):
+def test_both_ends_of_a_fade_are_exact(kind, policy):
     model = kind.tiny()
+    for network in model._networks():
+        for layer in network.at(8, fading=True).layers:
+            if layer.name in ("fade", "enlarge", "reduce"):
+                assert layer.compute_dtype == "float32"
     model.begin(1)
     inputs = latents.draw(model.sampling_inputs(), 4, seed=1)
     small = made(model.generator.at(4), inputs)
@@ -237,6 +259,18 @@ def test_both_ends_of_a_fade_are_exact(kind):
     )
     found, whole = (network(images) for network in (model.part(model.discriminator), model.discriminator))
     np.testing.assert_array_equal(ops.convert_to_numpy(found), ops.convert_to_numpy(whole))
+    parts = [model.generator.at(side) for side in (4, 8)] + [model.part(model.generator)]
+    assert {made(part, inputs).dtype.name for part in parts} == {"float32"}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("policy", ["mixed_float16"], indirect=True)
+def test_a_fit_across_a_fade_in_mixed_precision(growing, pictures, policy):
+    model = growing()
+    history = model.fit(pictures, **SILENT).history
+    assert model.images_shown() == 28
+    assert all(np.isfinite(losses).all() for losses in history.values())
+    assert model.sample(4, seed=1).shape == (4, 8, 8, 1)
 
 
 def test_what_is_sampled_and_exported_has_lost_the_old_layers(growing):
@@ -330,6 +364,25 @@ def test_bad_input(growing, pictures):
         model.generator.at(4, fading=True)
     with pytest.raises(UsageError, match=r"takes kgan.data.load_images\(...\) or an array .*, got list"):
         model.fit([pictures], **SILENT)
+    with pytest.raises(UsageError, match=r"or an array \[n, .*\], got an array \[10, 8, 8\]"):
+        model.fit(pictures[..., 0], **SILENT)
+    for wrong, given in ((pictures * 127.5 + 127.5, "from .* to 25"), (pictures * np.nan, "from nan to nan")):
+        with pytest.raises(UsageError, match=rf"must be floats in \[-1, 1\], got some {given}"):
+            model.fit(wrong, **SILENT)
+    for epoch in (1.5, -1):
+        with pytest.raises(UsageError, match=f"initial_epoch must be an integer >= 0, got {epoch}"):
+            model.fit(pictures, initial_epoch=epoch, **SILENT)
+    with pytest.raises(
+        UsageError, match=r"a growing model takes x, .*, got validation_data, steps_per_epoch"
+    ):
+        model.fit(pictures, validation_data=pictures, steps_per_epoch=2, **SILENT)
+    for number in (3, -1, 1.0):
+        with pytest.raises(UsageError, match=f"must be a phase of the schedule, from 0 to 2, got {number}"):
+            model.begin(number)
+    with pytest.raises(UsageError, match="shown must be an integer >= 0, got -4"):
+        model.begin(1, shown=-4)
+    with pytest.raises(UsageError, match=r"^batch_size must be a multiple of 2, .* or smaller, got 3$"):
+        model.discriminator(pictures[:3])
     model = growing(compiled=False, learning_rate=1e-3)
     adam = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9))
     with pytest.raises(UsageError, match="must have a plain learning rate, as the growth schedule sets it"):
@@ -355,6 +408,10 @@ def test_networks_and_schedule_must_fit():
         pggan(batch_size={4: 4, 8: 6})
     with pytest.raises(UsageError, match="schedule must be a GrowthSchedule, got NoneType"):
         PGGAN(PGGANGenerator(8, 1, fmap_max=2), PGGANDiscriminator(8, 1, fmap_max=2), schedule=None)
+    for networks, name in (((None, None), "generator"), ((PGGANGenerator(4, 1, fmap_max=2), 7), "discrimin")):
+        for kind in (PGGAN, StyleGAN):
+            with pytest.raises(UsageError, match=f"{name}.* must be a GrowingNetwork, got (NoneType|int)"):
+                kind(*networks, schedule=GrowthSchedule(4))
     with pytest.raises(UsageError, match="resolution must be a power of two from 4 to 1024, got 48"):
         PGGANGenerator(48)
     with pytest.raises(UsageError, match="latent_dim must be an integer >= 1, got 0"):

@@ -120,6 +120,27 @@ def test_batch_that_falls_into_no_groups():
         layers.MinibatchStdDev(4)(ops.zeros((6, 4, 4, 2)))
 
 
+def fused(kernel):
+    """The 4x4 kernel of a 3x3 one and a scaling by 2: the sum of its four shifts by up to a pixel."""
+    return sum(np.pad(kernel, [(i, 1 - i), (j, 1 - j), (0, 0), (0, 0)]) for i in (0, 1) for j in (0, 1))
+
+
+# pggan.md 5 and 11. The layers here compute the form that is not fused.
+def test_scaling_by_two_may_be_fused_with_its_convolution():
+    x = RNG.normal(size=(2, 6, 6, 5)).astype("float32")
+    conv = layers.EqualizedConv2D(3, 3, padding="same", use_bias=False)
+    conv.build(x.shape)
+    kernel = ops.convert_to_numpy(conv.kernel) * conv.scale
+    # A transposed convolution lays its kernel down at each pixel: turned, its channels the other way round.
+    turned = fused(kernel[::-1, ::-1]).transpose(0, 1, 3, 2)
+    enlarged = ops.conv_transpose(ops.convert_to_tensor(x), turned, strides=2, padding="same")
+    apart = run(conv, run(layers.Upsample2D(2), x))
+    np.testing.assert_allclose(ops.convert_to_numpy(enlarged), apart, rtol=1e-5, atol=1e-5)
+    shrunk = ops.conv(ops.convert_to_tensor(x), 0.25 * fused(kernel), strides=2, padding="same")
+    apart = run(layers.Downsample2D(2), run(conv, x))
+    np.testing.assert_allclose(ops.convert_to_numpy(shrunk), apart, rtol=1e-5, atol=1e-5)
+
+
 def test_blur():
     ones = run(layers.Blur(), np.ones((1, 4, 4, 2), "float32"))[0, :, :, 1]
     row = np.array([0.75, 1.0, 1.0, 0.75])

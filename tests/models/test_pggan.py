@@ -11,6 +11,7 @@ from kgan.errors import UsageError
 from kgan.layers import EqualizedConv2D, MinibatchStdDev, PixelNormalization
 from kgan.models import PGGAN
 from kgan.models.pggan import PGGANDiscriminator, PGGANGenerator
+from kgan.models.stylegan_networks import StyleGANGenerator
 
 
 def count(network):
@@ -161,13 +162,26 @@ def test_parts_that_can_be_turned_off():
 
 
 @pytest.mark.once
-@pytest.mark.once
 def test_least_squares_variant_trains():
     model = PGGAN.tiny()
     model.compile(loss=losses.LeastSquares.zero_one(), penalties=[])
     history = model.fit(model.example_data(8), verbose=0).history
     assert sorted(history) == ["discriminator_loss", "generator_loss"]
     assert np.isfinite(history["generator_loss"]).all()
+
+
+@pytest.mark.once
+def test_numbers_of_numpy_are_kept_as_ints():
+    two = np.int64(2)
+    widths = {"channels": np.int64(1), "fmap_base": np.int64(8), "fmap_max": two}
+    networks = (
+        PGGANGenerator(np.int64(8), **widths, latent_dim=two),
+        PGGANDiscriminator(8, **widths, group_size=two, num_classes=two),
+        StyleGANGenerator(8, **widths, latent_dim=two, mapping_layers=two, num_classes=two),
+    )
+    for network in networks:
+        numbers = [value for value in network.get_config().values() if isinstance(value, np.generic)]
+        assert not numbers
 
 
 def test_mirrored_images_are_whole_rows_reversed():

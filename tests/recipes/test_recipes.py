@@ -1,13 +1,14 @@
 """Every recipe that ships with kgan, at its smallest."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from kgan import catalog
 from kgan.cli import main
-from kgan.errors import UsageError
+from kgan.errors import DataError, UsageError
 from kgan.run import build, train
 
 NAMES = catalog.names()
@@ -30,7 +31,7 @@ TRAINED = [pytest.param(name, marks=() if name in EVERYWHERE else pytest.mark.on
 
 
 def test_all_were_found():
-    assert len(NAMES) == 24
+    assert len(NAMES) == 25
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -39,8 +40,8 @@ def test_recipe_trains(name, tmp_path, monkeypatch):
     settings = recipe.configure(recipe.module.SMOKE)
     model = train(recipe, settings, tmp_path / "run", "any")
     history = (tmp_path / "run" / "history.csv").read_text().splitlines()
-    assert len(history) == 2
-    assert all(np.isfinite(float(cell)) for cell in history[1].split(","))
+    assert len(history) == 1 + (settings.epochs or model.schedule.epochs)
+    assert all(np.isfinite(float(cell)) for row in history[1:] for cell in row.split(","))
     if hasattr(model, "sample"):  # not a classifier
         assert model.sample(2, seed=0).shape == (2, *model.image_shape)
 
@@ -62,6 +63,11 @@ def test_the_other_games_of_the_sprites(game, tmp_path):
         (["icgan_sprites", "neighbors=9999"], "k must be"),
         (["icgan_sprites", "game=clusters", "clusters=100"], "n must be from 1 to 8"),
         (["cgan_fashion_mnist", "classifier=typo.onnx"], "typo.onnx"),
+        (["cyclegan_emoji", "constant=2"], "constant must lie in [0, 1], got 2.0"),
+        (["cyclegan_emoji", "learning_rate=-1"], "initial_learning_rate must be greater than 0, got -1.0"),
+        (["cyclegan_emoji", "test_split=test[:1]"], "at least 2 pairs, test[:1] has 1"),
+        (["cyclegan_folders", "shown=-1"], "shown must be an integer >= 0, got -1"),
+        (["cyclegan_folders", "load_size=10"], "load_size must be an integer >= 16, got 10"),
     ],
 )
 def test_wrong_settings_are_one_line(words, message, tmp_path, capsys):
@@ -74,6 +80,51 @@ def test_wrong_settings_are_one_line(words, message, tmp_path, capsys):
     assert error[-1].startswith("kgan: error: ")
     assert message in error[-1]
     assert not any("Traceback" in line for line in error)
+
+
+@pytest.mark.once
+def test_a_growing_recipe_enlarges_to_32_pixels_alone_and_ends_with_its_schedule(tmp_path, capsys):
+    recipe = catalog.load("pggan_fashion_mnist")
+    few = {"split": "train[:8]", "batch_size": 4}
+    assert recipe.module.data(recipe.configure(few)).image_shape == (32, 32, 1)
+    with pytest.raises(DataError, match=r"64x64.* upscale=True") as error:
+        recipe.module.data(recipe.configure({**few, "image_size": 64}))
+    assert "\n" not in str(error.value)
+    enlarged = recipe.configure({**few, "image_size": 64, "upscale": True})
+    assert recipe.module.data(enlarged).image_shape == (64, 64, 1)
+    short = recipe.configure({**recipe.module.SMOKE, "epochs": 1})
+    model = train(recipe, short, tmp_path / "run", "any")
+    assert model.phase.side == 4
+    told = "the schedule has 3 epochs and ends at 8x8; after 1 it stands at 4x4"
+    assert capsys.readouterr().out.splitlines()[0] == told
+    # The rest of it.
+    whole = recipe.configure(recipe.module.SMOKE)
+    model = train(recipe, whole, tmp_path / "run", "any")
+    assert (model.phase.side, model.phase.fading, model.images_shown()) == (8, False, 24)
+    assert told not in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["settings"]["epochs"] == 3
+    other = catalog.load("dcgan_fashion_mnist")
+    settings = dataclasses.replace(other.configure(other.module.SMOKE), epochs=None)
+    with pytest.raises(UsageError, match="epochs must be a number, as the model has no schedule, got None"):
+        train(other, settings, tmp_path / "other", "any")
+
+
+@pytest.mark.once
+def test_one_way_around_is_a_setting():
+    recipe = catalog.load("cyclegan_scenes")
+    settings = recipe.configure({**recipe.module.SMOKE, "cycle_weight": (10.0, 0.0)})
+    model = build(recipe, settings)
+    assert (model.lambda_a, model.lambda_b) == (10.0, 0.0)
+
+
+@pytest.mark.once
+@pytest.mark.shared_data
+def test_a_test_split_of_one_emoji_that_is_no_flag_is_scored_as_a_whole(shared):
+    recipe = catalog.load("cyclegan_emoji")
+    sources = {"data": str(shared / "data/emoji_google"), "data_b": str(shared / "data/emoji_twitter")}
+    settings = recipe.configure({**sources, "split": "train[:40]", "test_split": "test[3:6]"})
+    (report,) = recipe.module.callbacks(settings)
+    assert {name: len(rows) for name, rows in report.groups.items()} == {"all": 3}
 
 
 @pytest.mark.once
@@ -110,3 +161,19 @@ def test_a_copy_runs_unchanged(tmp_path):
     weights = [build(r, r.configure(r.module.SMOKE)).get_weights() for r in (copy, own)]
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.once
+def test_emoji_without_their_columns_are_refused_before_they_are_decoded(monkeypatch):
+    recipe = catalog.load("stargan_emoji")
+    settings = recipe.configure({**recipe.module.SMOKE, "label": None})
+    monkeypatch.setattr("kgan.data.load_images", lambda *args, **kwargs: pytest.fail("decoded images"))
+    with pytest.raises(UsageError, match="has no column base, id: name one of domains by label="):
+        recipe.module.data(settings)
+
+
+@pytest.mark.once
+def test_emoji_are_not_trained_at_a_rate_below_zero():
+    recipe = catalog.load("stargan_emoji")
+    with pytest.raises(UsageError, match="learning_rate must be a finite number > 0, got -1"):
+        recipe.module.model(recipe.configure({**recipe.module.SMOKE, "rate": -1.0}))
