@@ -1,9 +1,11 @@
 """What a caller gives a generator: class numbers or names, vectors, images; checked alike everywhere."""
 
+import contextlib
 import re
 
 import numpy as np
 
+from kgan import checks
 from kgan.errors import UsageError
 
 
@@ -30,10 +32,64 @@ def checked(inputs, values, n, names=None):
         [1, 1, 1]
     """
     specs = {spec.name: spec for spec in inputs}
-    unknown = sorted(set(values) - set(specs))
+    unknown = [str(name) for name in values if name not in specs]
     if unknown:
         raise UsageError(f"inputs must be among {', '.join(specs)}, got {', '.join(unknown)}")
     return {name: _per_sample(specs[name], value, n, names) for name, value in values.items()}
+
+
+def samples(inputs, values):
+    """How many samples the values of a generator's inputs are for: as many as the first input has rows.
+
+    Args:
+        inputs: sequence of `kgan.types.Input`, those of the sampling network.
+        values: dict of name to array, the first input `[n >= 1, *shape]`.
+
+    Raises:
+        UsageError: no dict, the first input is missing, or it has no rows.
+
+    Example:
+        >>> from kgan.types import Input
+        >>> samples([Input("z", (100,))], {"z": np.zeros((3, 100))})
+        3
+    """
+    first, shape = inputs[0], None
+    if not isinstance(values, dict):
+        raise UsageError(f"inputs must be a dict of arrays, got {checks.shown(values)}")
+    if first.name not in values:
+        raise UsageError(f"inputs must hold {first.name}, got {', '.join(map(str, values)) or 'none'}")
+    with contextlib.suppress(ValueError):  # of lists of different lengths
+        shape = np.shape(values[first.name])
+    if shape is None or len(shape) != 1 + len(first.shape) or not shape[0]:
+        wanted, got = ", ".join(map(str, ("n >= 1", *first.shape))), list(shape or ())
+        raise UsageError(f"{first.name} must be [{wanted}] numbers, got shape {got}")
+    return shape[0]
+
+
+def complete(inputs, values, names=None):
+    """The values of all inputs as arrays, one row per sample, of which the first input says how many.
+
+    Args:
+        inputs: sequence of `kgan.types.Input`, those of the sampling network.
+        values: dict of the name of every input to an array `[n, *shape]`; of those after the first also one
+            value for all, as in `checked`.
+        names: names of the classes in the order of their numbers, or `None`.
+
+    Raises:
+        UsageError: as `checked` and `samples`, or an input is missing.
+
+    Example:
+        >>> from kgan.types import Input
+        >>> specs = [Input("z", (2,)), Input("psi", ())]
+        >>> complete(specs, {"z": np.zeros((3, 2)), "psi": 0.5})["psi"].tolist()
+        [0.5, 0.5, 0.5]
+    """
+    n = samples(inputs, values)
+    arrays = checked(inputs, values, n, names)
+    missing = [spec.name for spec in inputs if spec.name not in values]
+    if missing:
+        raise UsageError(f"inputs must hold {', '.join(missing)}, got {', '.join(values)}")
+    return arrays
 
 
 def class_number(item, num_classes, names=None):

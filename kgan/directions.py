@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from kgan.errors import DataError, UsageError
+from kgan import checks
+from kgan.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Direction:
 def fit_direction(latents, labels, *, penalty=1e-2, steps=50):
     """Fits the boundary by logistic regression with Newton's method.
 
-    Karras et al. 2019 fit such a boundary for their measure of separability; moving along its normal is the
-    attribute edit.
+    Moving along its normal is the attribute edit. For separability Karras et al. 2019 fit a support vector
+    machine instead: `kgan.metrics.linear_separability`.
 
     Args:
         latents: `[n, d]`, n >= 2.
@@ -49,8 +50,7 @@ def fit_direction(latents, labels, *, penalty=1e-2, steps=50):
     >>> fit_direction(x, x[:, 1] > 0.3).normal.round(1).tolist()
     [0.0, 1.0, 0.0]
     """
-    if not penalty > 0 or steps < 1:
-        raise UsageError(f"penalty must be > 0 and steps at least 1, got {penalty} and {steps}")
+    penalty, steps = checks.positive("penalty", penalty), checks.count("steps", steps)
     x, y = np.asarray(latents, np.float64), as_labels(labels)
     if x.ndim != 2 or len(x) != len(y) or not np.isfinite(x).all():
         raise DataError(f"latents must be [{len(y)}, d] finite numbers, as the labels, got {list(x.shape)}")
@@ -84,6 +84,8 @@ def as_labels(labels):
         DataError: no vector of finite numbers.
     """
     labels = np.asarray(labels)
-    if labels.ndim != 1 or not len(labels) or not np.isfinite(labels.astype(np.float64)).all():
-        raise DataError(f"labels must be [n] finite numbers, got shape {list(labels.shape)}")
+    if labels.ndim != 1 or not len(labels) or labels.dtype.kind not in "biuf":
+        raise DataError(f"labels must be [n] finite numbers, got {labels.dtype} of {list(labels.shape)}")
+    if not np.isfinite(labels).all():
+        raise DataError("labels must be [n] finite numbers, got NaN or infinity")
     return labels if labels.dtype == bool else labels > np.median(labels)

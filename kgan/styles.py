@@ -4,7 +4,7 @@ import numpy as np
 
 from kgan import conditions, latents
 from kgan.checks import count as at_least
-from kgan.checks import is_integer
+from kgan.checks import is_integer, shown
 from kgan.errors import UsageError
 
 NOISE = ("random", "fixed", "none")
@@ -21,14 +21,13 @@ def check_psi(psi):
     Raises:
         UsageError: one of them is not in [-1, 1].
     """
-    try:
-        psi = np.asarray(psi, "float32")
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"truncation_psi must be numbers in [-1, 1], got {psi!r}") from error
-    wrong = psi[~((psi >= -1.0) & (psi <= 1.0))]
+    values = _real(psi)
+    if values is None:
+        raise UsageError(f"truncation_psi must be numbers in [-1, 1], got {shown(psi)}")
+    wrong = values[~((values >= -1.0) & (values <= 1.0))]
     if wrong.size:
         raise UsageError(f"truncation_psi must lie in [-1, 1], got {wrong.ravel()[0]:g}")
-    return psi
+    return values
 
 
 def check_cutoff(cutoff, count):
@@ -42,31 +41,39 @@ def check_cutoff(cutoff, count):
         UsageError: it is no whole number from 0 to `count`.
     """
     if not is_integer(cutoff) or not 0 <= cutoff <= count:
-        raise UsageError(f"truncation_cutoff must be from 0 to {count}, got {cutoff!r}")
+        raise UsageError(f"truncation_cutoff must be from 0 to {count}, got {shown(cutoff)}")
     return int(cutoff)
 
 
-def check_range(layers, count):
+def check_range(layers, count, name="layers"):
     """`(first, last)` as ints.
 
     Args:
         layers: a pair of layers, counted from 0, both included.
         count: layers of the network.
+        name: what the argument is called in an error.
 
     Raises:
         UsageError: one of them is outside the network, or they are in the wrong order.
     """
     pair = tuple(layers) if isinstance(layers, tuple | list | np.ndarray) else ()
     if len(pair) != 2 or not all(map(is_integer, pair)) or not 0 <= pair[0] <= pair[1] < count:
-        raise UsageError(f"layers must be (first, last) within 0 to {count - 1}, got {layers!r}")
+        raise UsageError(f"{name} must be (first, last) within 0 to {count - 1}, got {shown(layers)}")
     return int(pair[0]), int(pair[1])
 
 
 def check_space(space):
     """The space; raises UsageError unless it is "z" or "w"."""
-    if space not in SPACES:
-        raise UsageError(f'space must be "z" or "w", got {space!r}')
+    if not isinstance(space, str) or space not in SPACES:
+        raise UsageError(f'space must be "z" or "w", got {shown(space)}')
     return space
+
+
+def check_mode(mode):
+    """The kind of noise; raises UsageError unless it is one of `NOISE`."""
+    if not isinstance(mode, str) or mode not in NOISE:
+        raise UsageError(f"noise must be one of {', '.join(NOISE)}, got {shown(mode)}")
+    return mode
 
 
 def mapping_inputs(specs, z, label=None, names=None):
@@ -98,7 +105,7 @@ def mapping_inputs(specs, z, label=None, names=None):
             raise UsageError(f"{spec.name} must be given for a generator with classes, got None")
         given[spec.name] = label
     if label is not None and len(specs) == 1:
-        raise UsageError(f"label must not be given for a generator without classes, got {label!r}")
+        raise UsageError(f"label must not be given for a generator without classes, got {shown(label)}")
     return conditions.checked(specs, given, len(z), names)
 
 
@@ -118,18 +125,30 @@ def two_ends(start, end, dim):
 def check_one_label(label):
     """Raises UsageError unless a label is one for all images, a number or a name."""
     if np.size(label) > 1:
-        raise UsageError(f"label must be one class, got {label}")
+        raise UsageError(f"label must be one class, got {shown(label)}")
 
 
 def as_floats(name, values):
-    """`values` as a float32 array; UsageError unless they are finite numbers."""
-    try:
-        values = np.asarray(values, "float32")
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{name} must be numbers, got {str(values)[:60]!r}") from error
-    if not np.isfinite(values).all():
+    """`values` as a float32 array; UsageError unless they are finite real numbers."""
+    array = _real(values)
+    if array is None:
+        kind = f" of {values.dtype}" if isinstance(values, np.ndarray) else ""
+        raise UsageError(f"{name} must be real numbers, got {shown(values)}{kind}")
+    if not np.isfinite(array).all():
         raise UsageError(f"{name} must be finite, got NaN or infinity")
-    return values
+    return array
+
+
+def _real(values):
+    """Real numbers as a float32 array, `None` for anything else; what float32 cannot hold is infinity."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "cOSU":  # NumPy would drop an imaginary part, and make NaN of None
+            return None
+        with np.errstate(over="ignore"):
+            return array.astype("float32")
+    except (TypeError, ValueError):
+        return None
 
 
 def noise_range(layers, count):
@@ -150,9 +169,9 @@ def noise_range(layers, count):
     half = min(8, 2 * -(-count // 4))
     words = {"all": (0, count - 1), "none": (0, -1), "coarse": (0, half - 1), "fine": (half, count - 1)}
     if not isinstance(layers, str):
-        return check_range(layers, count)
+        return check_range(layers, count, "noise_layers")
     if layers not in words:
-        raise UsageError(f"noise_layers must be one of {', '.join(PARTS)} or a pair, got {layers!r}")
+        raise UsageError(f"noise_layers must be one of {', '.join(PARTS)} or a pair, got {shown(layers)}")
     return words[layers]
 
 
@@ -178,13 +197,39 @@ def noise_values(specs, fixed, n, mode="random", seed=None):
         (2, 4, 4, 1)
     """
     n = at_least("n", n)
-    if mode not in NOISE:
-        raise UsageError(f"noise must be one of {', '.join(NOISE)}, got {mode!r}")
-    if mode == "random":
+    if check_mode(mode) == "random":
         return latents.draw(specs, n, seed)
     if mode == "fixed":
         return {spec.name: np.repeat(fixed[spec.name][None], n, axis=0) for spec in specs}
     return {spec.name: np.zeros((n, *spec.shape), "float32") for spec in specs}
+
+
+def given_noise(specs, noise, n):
+    """The noise images that a caller gives, checked.
+
+    Args:
+        specs: sequence of `kgan.types.Input`, the noise inputs.
+        noise: dict of some of their names to arrays `[n, side, side, 1]`, or one image for all.
+        n: number of samples.
+
+    Returns:
+        dict of name to float32 `[n, side, side, 1]`.
+
+    Raises:
+        UsageError: no dict, noise of a layer that has none, or of another shape.
+
+    Example:
+        >>> from kgan.types import Input
+        >>> given_noise([Input("noise_0", (4, 4, 1))], {"noise_0": np.zeros((4, 4, 1))}, 2)["noise_0"].shape
+        (2, 4, 4, 1)
+    """
+    return conditions.checked(specs, _check_images(noise), n)
+
+
+def _check_images(noise):
+    if not isinstance(noise, dict) or not all(isinstance(name, str) for name in noise):
+        raise UsageError(f"noise must be a dict of noise images, as noise() gives, got {shown(noise)}")
+    return noise
 
 
 def masked(noise, layers, count):
@@ -196,13 +241,15 @@ def masked(noise, layers, count):
         count: layers of the network.
 
     Raises:
-        UsageError: layers outside the network.
+        UsageError: layers outside the network, or noise that is no dict of its layers.
     """
     first, last = noise_range(layers, count)
-    return {
-        name: value if first <= int(name.removeprefix("noise_")) <= last else np.zeros_like(value)
-        for name, value in noise.items()
-    }
+    names = [f"noise_{layer}" for layer in range(count)]
+    unknown = [name for name in _check_images(noise) if name not in names]
+    if unknown:
+        raise UsageError(f"noise must be among {', '.join(names)}, got {', '.join(unknown)}")
+    kept = names[first : last + 1]
+    return {name: value if name in kept else np.zeros_like(value) for name, value in noise.items()}
 
 
 def per_layer(w, count, dim):

@@ -42,3 +42,23 @@ def test_wrong_words(run, tmp_path, capsys):
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 3
     assert told[-1].endswith(f"--label must not be given: {run} has no classes")
+
+
+def test_pictures_are_not_overwritten(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    image = Image.new("RGB", (8, 8), "red")
+    for name in ("a.png", "projection.png", "b.png"):
+        image.save(name)
+    image.save("b.npz", format="png")
+    (tmp_path / "link.png").symlink_to("a.png")
+    kept = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for words in (
+        ["project", "run", "a.png", "-o", "./a.png"],
+        ["project", "run", "a.png", "-o", "link.png"],
+        ["project", "run", "a.png", "projection.png"],
+        ["project", "run", "b.npz", "-o", "b.png"],
+        ["sample", "run", "--instance", "b.png", "a.png", "-o", "a.png"],
+    ):
+        assert main(words) == 2
+        assert "the output must be another file than the input " in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == kept

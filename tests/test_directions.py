@@ -35,7 +35,8 @@ def test_numbers_are_compared_with_their_median():
     [
         ((np.zeros((3, 2)), [True] * 3), DataError, "labels must be of two kinds, got 3 alike"),
         ((np.zeros((3, 2)), [True, False]), DataError, r"latents must be \[2, d\] finite numbers"),
-        ((np.zeros((2, 2)), [1.0, np.nan]), DataError, r"labels must be \[n\] finite numbers"),
+        ((np.zeros((2, 2)), [1.0, np.nan]), DataError, r"labels must be \[n\] finite numbers, got NaN"),
+        ((np.zeros((2, 2)), ["a", "b"]), DataError, r"labels must be \[n\] finite numbers, got <U1"),
     ],
 )
 def test_wrong_data(arguments, error, message):
@@ -44,5 +45,9 @@ def test_wrong_data(arguments, error, message):
 
 
 def test_wrong_settings():
-    with pytest.raises(UsageError, match="penalty must be > 0 and steps at least 1, got 0 and 50"):
+    with pytest.raises(UsageError, match="penalty must be a finite number > 0, got 0"):
         fit_direction(np.zeros((2, 2)), [True, False], penalty=0)
+    with pytest.raises(UsageError, match="penalty must be a finite number > 0, got 'abc'"):
+        fit_direction(np.zeros((2, 2)), [True, False], penalty="abc")
+    with pytest.raises(UsageError, match="steps must be an integer >= 1, got 0"):
+        fit_direction(np.zeros((2, 2)), [True, False], steps=0)

@@ -277,12 +277,22 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         if data is None:
             raise UsageError("fit must be given images: what kgan.data.load_images returns, or an array")
         shape = getattr(data, "image_shape", None)
-        data = data[0] if isinstance(data, tuple) else data
+        data = data[0] if isinstance(data, tuple) and data else data
         if shape is None and isinstance(data, np.ndarray):
             shape = data.shape[1:]
         if shape is not None and tuple(shape) != tuple(self.image_shape):
             made, given = ("x".join(map(str, s)) for s in (self.image_shape, shape))
             raise UsageError(f"images must be {made} for this model, got {given}")
+        if isinstance(data, np.ndarray):
+            checks.pixels("images", data, *self._pixel_range())
+
+    def _pixel_range(self):
+        """What the values of images lie in; those of vectors and points, which are no pixels, may be any."""
+        if len(self.image_shape) != 3 or tuple(self.image_shape[:2]) == (1, 1):
+            return -np.inf, np.inf
+        # Batches are in [-1, 1] whatever the range of the game, unless a system of one's own takes that.
+        low, high = self.data_range
+        return min(low, -1.0), max(high, 1.0)
 
     def _check_classes(self, data, y=None):
         """Compares the classes of kgan's data sets with those of the model, and takes over their names."""
@@ -428,29 +438,36 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
         """Runs the sampling network in inference mode.
 
         Args:
-            inputs: dict from each name of `sampling_inputs` to an array `[n, ...]`.
+            inputs: dict from each name of `sampling_inputs` to an array `[n, ...]`, or to one value for all
+                n but of the first input.
             batch_size: images made at a time, >= 1.
 
         Returns:
             float32 array `[n, height, width, channels]` in `data_range`.
 
         Raises:
-            UsageError: an input is missing, or the batch size is no integer of at least 1.
+            UsageError: an input is missing, unknown, of the wrong shape, not finite or of no class, or the
+                batch size is no integer of at least 1.
         """
-        names = [spec.name for spec in self.sampling_inputs()]
-        for name in names:
-            if name not in inputs:
-                raise UsageError(f"inputs must hold {', '.join(names)}, got {', '.join(inputs) or 'none'}")
         checks.count("batch_size", batch_size)
-        inputs = {name: inputs[name] for name in names}
-        n = len(next(iter(inputs.values())))
+        arrays = self._arrays(inputs)
         network, parts = self.sampling_network(), []
-        for start in range(0, n, batch_size):
-            part = {k: ops.convert_to_tensor(v[start : start + batch_size]) for k, v in inputs.items()}
+        for start in range(0, len(next(iter(arrays.values()))), batch_size):
+            rows = slice(start, start + batch_size)
+            # Copies, as torch warns of arrays that are one value repeated.
+            part = {k: ops.convert_to_tensor(np.array(v[rows], order="C")) for k, v in arrays.items()}
             with _backend.no_grad():
                 images = network(part if len(part) > 1 else next(iter(part.values())), training=False)
             parts.append(ops.convert_to_numpy(ops.cast(images, "float32")))
         return np.concatenate(parts)
+
+    def _arrays(self, inputs):
+        """The inputs of `generate`, checked, as one array each in the order of `sampling_inputs`."""
+        specs = self.sampling_inputs()
+        if isinstance(inputs, dict):  # whose values may be tensors, also on a GPU
+            inputs = {k: ops.convert_to_numpy(v) if ops.is_tensor(v) else v for k, v in inputs.items()}
+        arrays = conditions.complete(specs, inputs, self.class_names)
+        return {spec.name: arrays[spec.name] for spec in specs}
 
     def sample(self, n, *, seed=None, **given):
         """Draws images; the same seed draws the same noise on every backend and in an exported bundle.

@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kgan import checks
 from kgan.directions import Direction
 from kgan.errors import UsageError
 from kgan.figures import canvas
 from kgan.figures.style_panels import check_counts, check_styles, drawn_z, grid
-from kgan.models.style_edits import EditEffect
+from kgan.models.style_edits import EditEffect, swept
+from kgan.styles import as_floats
 
 
 def _light(images):
@@ -84,8 +86,8 @@ def judges(attribute, channels):
     known = {name: judge for name, judge in ATTRIBUTES.items() if name != "redness" or channels == 3}
     if callable(attribute):
         return attribute, known
-    if attribute not in known:
-        raise UsageError(f"attribute must be one of {', '.join(known)}, got {attribute!r}")
+    if not isinstance(attribute, str) or attribute not in known:
+        raise UsageError(f"attribute must be one of {', '.join(known)}, got {checks.shown(attribute)}")
     return known[attribute], {name: judge for name, judge in known.items() if name != attribute}
 
 
@@ -135,6 +137,9 @@ def draw_attribute_edit(
     canvas.check_png(path)
     model = check_styles(model)
     check_counts(n=n)
+    checks.count("samples", samples, 2)
+    checks.count("seed", seed, 0)
+    strengths = swept("strengths", as_floats("strengths", strengths))
     target, others = judges(attribute, model.image_shape[-1])
     conditions = {"seed": seed, "label": label}
     fitted = {space: model.fit_attribute(target, samples, space, **conditions) for space in ("z", "w")}

@@ -5,8 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 from keras import ops
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
-from kgan.errors import UsageError
+from kgan import checks
 from kgan.figures import canvas
 from kgan.figures.style_panels import check_counts
 from kgan.metrics.path_length import perceptual_path_length
@@ -77,8 +79,7 @@ def draw_disentanglement(path, *, steps=3000, width=64, seed=0):
     """
     canvas.check_png(path)
     check_counts(steps=steps, width=width)
-    if seed < 0:
-        raise UsageError(f"seed must be at least 0, got {seed}")
+    checks.count("seed", seed, 0)
     rng = np.random.default_rng(seed)
     mapping, synthesis = _networks(width, seed)
     z = keras.Input((2,))
@@ -147,7 +148,7 @@ def _measured(mapping, synthesis, rng):
 
 
 def _figure(mapping, synthesis, drawn, rng):
-    figure = canvas.blank(10.5, 3.7)
+    figure = canvas.blank(10.5, 3.9)
     panels = figure.subplots(1, 3)
     z = rng.normal(size=(_PAIRS, 2)).astype("float32")
     w = _run(mapping, z)
@@ -166,10 +167,21 @@ def _figure(mapping, synthesis, drawn, rng):
         low, high = dots.min(axis=0), dots.max(axis=0)
         x, y = np.meshgrid(*(np.linspace(a, b, _SIDE) for a, b in zip(low, high)))
         values = decode(np.column_stack([x.ravel(), y.ravel()])).reshape(_SIDE, _SIDE, 2)
+        if dots is points:
+            values[(x > 0.0) & (y > 0.0)] = np.nan
         panel.plot(*dots[:800].T, ".", color="#bbbbbb", markersize=1.5)
         for number, colour in enumerate((canvas.CRITIC, canvas.FAR)):
             panel.contour(x, y, values[..., number], levels, colors=colour, linewidths=0.8)
+        panel.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         panel.set_title(title, fontsize=9)
         panel.set_xticks([])
         panel.set_yticks([])
+    panels[0].add_patch(Rectangle((0.0, 0.0), 1.0, 1.0, color="#eeeeee", zorder=0))
+    panels[0].text(0.5, 0.5, "never occurs", ha="center", va="center", fontsize=8)
+    handles = [
+        Line2D([], [], color=colour, linewidth=0.8, label=f"levels of the {which} attribute")
+        for which, colour in (("first", canvas.CRITIC), ("second", canvas.FAR))
+    ]
+    handles.append(Line2D([], [], color="#666666", linewidth=0.8, linestyle="--", label="levels below 0"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from kgan import checks
 from kgan.figures import canvas
 from kgan.figures.style_panels import check_counts, check_styles, drawn_z, grid
 
@@ -51,6 +52,7 @@ def draw_noise_detail(path, model, *, n=3, draws=100, seed=0, label=None):
     canvas.check_png(path)
     model = check_styles(model)
     check_counts(n=n, draws=draws)
+    checks.count("seed", seed, 0)
     w = model.map(drawn_z(model, n, seed), label)
     shown, spread = [], []
     for place in range(n):

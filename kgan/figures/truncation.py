@@ -2,7 +2,8 @@
 
 from kgan.figures import canvas
 from kgan.figures.style_panels import check_counts, check_styles, drawn_z, grid
-from kgan.models.style_edits import SWEEP
+from kgan.models.style_edits import SWEEP, swept
+from kgan.styles import check_psi
 
 
 def draw_truncation(path, model, *, n=4, psis=SWEEP, cutoff=None, seed=0, label=None):
@@ -12,7 +13,7 @@ def draw_truncation(path, model, *, n=4, psis=SWEEP, cutoff=None, seed=0, label=
         path: the picture's file, `.png`; it appears whole or not at all.
         model: a `kgan.models.StyleGAN`.
         n: latents, >= 1.
-        psis: numbers in [-1, 1].
+        psis: at least one number in [-1, 1].
         cutoff: layers that are truncated, 0 to their number.
         seed: int >= 0, draws the latents.
         label: class number, where there are classes.
@@ -35,6 +36,7 @@ def draw_truncation(path, model, *, n=4, psis=SWEEP, cutoff=None, seed=0, label=
     canvas.check_png(path)
     model = check_styles(model)
     check_counts(n=n)
+    psis = swept("psis", check_psi(psis))
     images = model.truncation_sweep(drawn_z(model, n, seed), psis, cutoff, label=label)
     titles = [rf"$\psi$ = {psi:g}" for psi in psis]
     canvas.save(grid([list(row) for row in images.swapaxes(0, 1)], titles), path)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kgan.metrics.progress_line import ProgressLine
     from kgan.metrics.protocol import Protocol, ProtocolWarning, Result
     from kgan.metrics.score import Score, Value
+    from kgan.metrics.segmentation import segmentation_scores
+    from kgan.metrics.separability import Separability, linear_separability
     from kgan.metrics.similarity import MSSSIM, ms_ssim, ms_ssim_of_pairs
     from kgan.metrics.wasserstein import SlicedWasserstein, sliced_wasserstein, sliced_wasserstein_floor
 
@@ -76,6 +78,9 @@ _NAMES = {
     "perceptual_path_length": "path_length",
     "Score": "score",
     "Value": "score",
+    "segmentation_scores": "segmentation",
+    "Separability": "separability",
+    "linear_separability": "separability",
     "MSSSIM": "similarity",
     "ms_ssim": "similarity",
     "ms_ssim_of_pairs": "similarity",
@@ -105,6 +110,7 @@ __all__ = [
     "ProtocolWarning",
     "Result",
     "Score",
+    "Separability",
     "SlicedWasserstein",
     "Value",
     "check_memorization",
@@ -120,6 +126,7 @@ __all__ = [
     "inception_score",
     "intra_class_fid",
     "kid",
+    "linear_separability",
     "ms_ssim",
     "ms_ssim_of_pairs",
     "nearest",
@@ -131,6 +138,7 @@ __all__ = [
     "polynomial_mmd",
     "precision_recall",
     "realism",
+    "segmentation_scores",
     "shipped_network",
     "shipped_networks",
     "sliced_wasserstein",

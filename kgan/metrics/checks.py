@@ -3,7 +3,10 @@
 import numpy as np
 
 from kgan.checks import count as count
+from kgan.checks import flag as flag
+from kgan.checks import is_number as is_number
 from kgan.checks import positive as positive
+from kgan.checks import shown as shown
 from kgan.errors import DataError, UsageError
 
 

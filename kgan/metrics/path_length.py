@@ -27,20 +27,20 @@ def perceptual_path_length(
 
     Karras et al. 2019: 100,000 pairs, d the squared LPIPS distance of VGG-16, no truncation, and outside the
     `keep` percentiles nothing counts. In Z the path is a great circle, in W a line. The face crop of that
-    paper changes the number; so does every other d.
+    paper changes the number; so do every other d, epsilon, `keep` and `pool_to`.
 
     Args:
-        generate: latents `[b, ...]` -> float images `[b, height, width, channels]` in [0, 255]; noise inside
-            it must be the same in every call.
+        generate: latents `[b, d]` -> images `[b, height, width, channels]` in [0, 255], float32 or float64;
+            noise inside it must be the same in every call.
         distance: images, images -> squared distances `[b]`; `feature_distance` makes one.
         start: float `[n, d]`, one end of each path, n >= 1.
         end: the other end, of the same shape.
         space: `"z"` for spherical, `"w"` for linear interpolation.
         sampling: `"full"` for t uniform in [0, 1), `"end"` for t = 0.
         epsilon: the step in t, > 0; below about 1e-5 float32 images no longer differ.
-        face_crop: keep rows 3/8 to 7/8 and columns 2/8 to 6/8.
+        face_crop: bool, keep rows 3/8 to 7/8 and columns 2/8 to 6/8.
         pool_to: height above which images are average-pooled by a whole factor, in pixels, >= 1.
-        keep: percentiles between which distances count; the bounds are distances that occur.
+        keep: two rising percentiles between which distances count; the bounds are distances that occur.
         batch_size: pairs at a time, >= 1.
         seed: int >= 0 of the draws of t.
 
@@ -60,12 +60,14 @@ def perceptual_path_length(
         36.0
     """
     for name, value, choices in (("space", space, ("z", "w")), ("sampling", sampling, ("full", "end"))):
-        if value not in choices:
-            raise UsageError(f"{name} must be {choices[0]} or {choices[1]}, got {value!r}")
+        if not isinstance(value, str) or value not in choices:
+            raise UsageError(f"{name} must be {choices[0]} or {choices[1]}, got {checks.shown(value)}")
     epsilon, pool_to = checks.positive("epsilon", epsilon), checks.count("pool_to", pool_to)
     batch_size, seed = checks.count("batch_size", batch_size), checks.count("seed", seed, 0)
-    if not 0.0 <= keep[0] < keep[1] <= 100.0:
-        raise UsageError(f"keep must be two rising percentiles from 0 to 100, got {tuple(keep)}")
+    face_crop = checks.flag("face_crop", face_crop)
+    pair = tuple(keep) if isinstance(keep, tuple | list | np.ndarray) else ()
+    if len(pair) != 2 or not all(checks.is_number(part, 0, 100) for part in pair) or pair[0] >= pair[1]:
+        raise UsageError(f"keep must be two rising percentiles from 0 to 100, got {checks.shown(keep)}")
     start, end = checks.matrix("start", start), checks.matrix("end", end)
     if start.shape != end.shape or not len(start):
         raise DataError(
@@ -157,9 +159,10 @@ def _resized(one, width, height):
 
 def _prepared(images, face_crop, pool_to):
     images = np.asarray(images)
-    if images.ndim != 4 or images.dtype.kind != "f":
+    # Along a step of 1e-4, images of half precision differ by their rounding alone.
+    if images.ndim != 4 or images.dtype not in (np.float32, np.float64):
         raise DataError(
-            "generate must give floats of shape [b, height, width, channels], "
+            "generate must give float32 or float64 of shape [b, height, width, channels], "
             f"got {images.dtype} of {list(images.shape)}"
         )
     if face_crop:

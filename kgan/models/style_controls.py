@@ -7,7 +7,6 @@ from keras import ops
 
 from kgan import _backend, checks, conditions, latents, styles
 from kgan.engine.growing import GrowingModel
-from kgan.errors import UsageError
 from kgan.styles import check_psi
 from kgan.types import to_uint8
 
@@ -69,14 +68,16 @@ class StyleControls(GrowingModel):
 
     def generate(self, inputs, batch_size=64):
         """As `AdversarialModel.generate`; no truncation and the fixed noise where nothing else is given."""
-        if "z" not in inputs:
-            raise UsageError(f"inputs must hold z, got {', '.join(inputs) or 'none'}")
-        n = len(inputs["z"])
-        missing = {spec.name for spec in self.sampling_inputs()} - set(inputs)
-        inputs = {"truncation_psi": np.ones(n, "float32"), **inputs}
-        if any(name.startswith("noise_") for name in missing):
+        n = conditions.samples(self.sampling_inputs(), inputs)
+        inputs = {"truncation_psi": 1.0, **inputs}
+        if any(spec.name not in inputs for spec in self._noise_inputs()):
             inputs = {**self.noise(n, "fixed"), **inputs}
         return super().generate(inputs, batch_size)
+
+    def _arrays(self, inputs):
+        arrays = super()._arrays(inputs)
+        check_psi(arrays["truncation_psi"])
+        return arrays
 
     def sample(
         self,
@@ -108,12 +109,11 @@ class StyleControls(GrowingModel):
             UsageError: an argument breaks its rule.
         """
         n = checks.count("n", n)
-        specs = self.sampling_inputs()
-        given = conditions.checked(specs, {"truncation_psi": truncation_psi, **given}, n, self.class_names)
-        check_psi(given["truncation_psi"])
+        specs, psi = self.sampling_inputs(), check_psi(truncation_psi)
+        given = conditions.checked(specs, {"truncation_psi": psi, **given}, n, self.class_names)
         images = {name: value for name, value in given.items() if name.startswith("noise_")}
         inputs = latents.draw(specs, n, seed, self.banks(), given)
-        if noise != "random":
+        if styles.check_mode(noise) != "random":
             inputs.update({**self.noise(n, noise), **images})
         drawn = {name: inputs.pop(name) for name in list(inputs) if name.startswith("noise_")}
         drawn = self.masked(drawn, noise_layers)
@@ -184,7 +184,7 @@ class StyleControls(GrowingModel):
         if noise is None:
             noise = self.noise(len(w), "fixed")
         else:
-            given = conditions.checked(self._noise_inputs(), noise, len(w))
+            given = styles.given_noise(self._noise_inputs(), noise, len(w))
             noise = {**self.noise(len(w), "none"), **given}
         network = self.style_generator().synthesis_at(self.phase.side, self.blending)
         return self._run(network, {"w": w, **noise}, batch_size)

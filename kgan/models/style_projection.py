@@ -211,6 +211,8 @@ def project(
         wanted = ", ".join(map(str, ("n >= 1", *model.image_shape)))
         raise UsageError(f"images must be uint8 [{wanted}], got {images.dtype} {list(images.shape)}")
     steps, learning_rate = checks.count("steps", steps), checks.positive("learning_rate", learning_rate)
+    for name, value in (("optimize_noise", optimize_noise), ("per_layer", per_layer)):
+        checks.flag(name, value)
     if features is not None and not isinstance(features, KerasFeatures):
         raise UsageError(
             f"features must be KerasFeatures, which have gradients, got {type(features).__name__}"

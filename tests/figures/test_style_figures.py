@@ -146,6 +146,25 @@ def test_wrong_counts(tiny, tmp_path):
         draw_style_mixing(tmp_path / "mixing.png", tiny, sources=0)
     with pytest.raises(UsageError, match=r"truncation_psi must lie in \[-1, 1\], got 2"):
         draw_truncation(tmp_path / "psi.png", tiny, psis=(2.0,))
+    assert len(draw_truncation(tmp_path / "psi.png", tiny, n=1, psis=-1)) == 1
+    edit = {"n": 1, "samples": 8}
+    assert draw_attribute_edit(tmp_path / "edit.png", tiny, strengths=2, **edit).images.shape[1] == 1
+    for settings, message in (
+        ({"samples": 1}, "samples must be an integer >= 2, got 1"),
+        ({"seed": None}, "seed must be an integer >= 0, got None"),
+        ({"strengths": []}, "strengths must be at least one number, got none"),
+        ({"strengths": "far"}, "strengths must be real numbers, got 'far'"),
+        ({"attribute": []}, r"attribute must be one of light, .* got \[\]"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            draw_attribute_edit(tmp_path / "edit.png", tiny, **{**edit, **settings})
+    detail: dict = {"n": 1, "draws": 2, "seed": None}
+    with pytest.raises(UsageError, match="seed must be an integer >= 0, got None"):
+        draw_noise_detail(tmp_path / "detail.png", tiny, **detail)
+    toy: dict = {"steps": 1}
+    for seed in ("abc", float("nan"), None, -1):
+        with pytest.raises(UsageError, match=f"seed must be an integer >= 0, got {seed!r}"):
+            draw_disentanglement(tmp_path / "toy.png", seed=seed, **toy)
 
 
 def test_the_toy_has_a_hole_and_is_learnt(tmp_path):

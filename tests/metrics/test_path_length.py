@@ -83,13 +83,19 @@ def test_bad_input():
         perceptual_path_length(linear, squared, START, END, sampling="half")
     with pytest.raises(UsageError, match="epsilon must be a finite number > 0, got 0"):
         perceptual_path_length(linear, squared, START, END, epsilon=0)
-    with pytest.raises(UsageError, match="keep must be two rising percentiles"):
-        perceptual_path_length(linear, squared, START, END, keep=(99, 1))
+    for keep in ((99, 1), 2, [], "abc", (1, "abc"), (0, 101), (0, 50, 100), (True, 99), (1, np.nan)):
+        with pytest.raises(UsageError, match="keep must be two rising percentiles from 0 to 100, got"):
+            perceptual_path_length(linear, squared, START, END, keep=keep)
+    for crop in ("abc", 1, None):
+        with pytest.raises(UsageError, match="face_crop must be True or False, got"):
+            perceptual_path_length(linear, squared, START, END, face_crop=crop)
     with pytest.raises(DataError, match=r"end must .*\[200, 5\].*, got \[199, 5\]"):
         perceptual_path_length(linear, squared, START, END[1:])
     with pytest.raises(DataError, match="start must be finite"):
         perceptual_path_length(linear, squared, START * np.inf, END)
-    with pytest.raises(DataError, match=r"generate must give floats .*, got uint8 of \[32, 1, 1, 1\]"):
+    with pytest.raises(DataError, match=r"generate must give float32 or .*, got uint8 of \[32, 1, 1, 1\]"):
         perceptual_path_length(lambda z: np.zeros((len(z), 1, 1, 1), "uint8"), squared, START, END)
+    with pytest.raises(DataError, match=r"generate must give float32 or .*, got float16 of \[32, 2, 2, 3\]"):
+        perceptual_path_length(lambda z: linear(z).astype("float16"), squared, START, END)
     with pytest.raises(DataError, match=r"distance must give 32 finite numbers >= 0, .* got shape \[31\]"):
         perceptual_path_length(linear, lambda a, b: np.zeros(len(a) - 1), START, END)

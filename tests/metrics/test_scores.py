@@ -51,7 +51,8 @@ def test_every_public_name_loads_and_unknown_ones_are_named():
 @pytest.mark.once
 def test_ready_features_need_no_framework():
     code = (
-        "import sys; from kgan.metrics import FID, KID, Parzen, SlicedWasserstein, perceptual_path_length; "
+        "import sys; from kgan.metrics import FID, KID, Parzen, SlicedWasserstein; "
+        "from kgan.metrics import linear_separability, perceptual_path_length; "
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow', 'torch', 'jax', 'PIL')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -105,6 +105,55 @@ def test_path_length_names_its_extractor(tiny):
     assert found["z"].value != found["w"].value
 
 
+@pytest.mark.once
+def test_path_length_says_what_it_was_measured_with(tiny, conditional):
+    found = tiny.path_length(linear_features(), 4)
+    usual = {"epsilon": 1e-4, "face_crop": False, "pool_to": 256, "keep": (1.0, 99.0)}
+    assert found.settings == {**usual, "seed": 0, "label": None}
+    other = {"epsilon": 1e-2, "face_crop": True, "pool_to": 2, "keep": (0.0, 50.0)}
+    found = conditional.path_length(linear_features(), 4, seed=3, label=2, **other)
+    assert found.settings == {**other, "seed": 3, "label": 2}
+
+
+@pytest.mark.once
+def test_path_length_in_half_precision_would_be_one_of_rounding(tiny, monkeypatch):
+    monkeypatch.setattr(type(tiny.generator), "compute_dtype", "float16")
+    with pytest.raises(UsageError, match="needs a generator that computes in float32, got float16"):
+        tiny.path_length(linear_features(), 2)
+
+
+@pytest.mark.once
+def test_separability_of_both_spaces(tiny):
+    judges = {"light": brightness, "contrast": contrast}
+    settings = {"samples": 150, "kept": 75, "threshold": None, "cost": 1.0, "noise": "random", "seed": 0}
+    for space in ("z", "w"):
+        found = tiny.separability(judges, 150, space, threshold=None)
+        assert found.settings == {**settings, "space": space, "label": None}
+        assert list(found.entropies) == ["light", "contrast"]
+        assert found.value == pytest.approx(2.0 ** sum(found.entropies.values()))
+        assert 1.0 <= found.value < 2.0
+        assert sum(map(sum, found.tables["light"])) == 75
+    assert found == tiny.separability(judges, 150, threshold=None)
+    assert found != tiny.separability(judges, 150, threshold=None, seed=1)
+
+
+@pytest.mark.once
+def test_separability_judges_the_images_of_its_latents(conditional, monkeypatch):
+    # An attribute that is the first number of w, and one of nothing in it.
+    w = conditional.latents_drawn(300, 5, 1)[1]
+    drawn = np.random.default_rng(0)
+    monkeypatch.setattr(conditional, "images_of", lambda w, noise: np.repeat(w[:, None, None], 8, axis=1))
+    middle = np.median(w[:, 0])
+    judges = {
+        "first": lambda images: images[:, 0, 0, 0] - middle,
+        "nothing": lambda images: drawn.normal(size=len(images)),
+    }
+    found = conditional.separability(judges, 300, seed=5, label=1, noise="fixed")
+    assert found.entropies["first"] == 0.0
+    assert found.entropies["nothing"] > 0.9
+    assert (found.settings["label"], found.settings["noise"]) == (1, "fixed")
+
+
 def test_path_length_of_a_linear_generator(tiny, monkeypatch):
     # G(w) = A w: the mean squared length of A (w1 - w0), whatever the step.
     matrix = np.random.default_rng(0).normal(size=(3, 64)).astype("float32")
@@ -178,9 +227,9 @@ def test_projection_by_features_and_layers(tiny):
         ),
         (lambda m: m.edit(np.zeros((2, 3)), np.ones(3), np.inf), "strength must be finite, got NaN"),
         (lambda m: m.edit(np.zeros((2, 3)), np.full(3, np.nan), 1.0), "direction must be finite, got NaN"),
-        (lambda m: m.edit(np.zeros((2, 3)), np.ones(3), "much"), "strength must be numbers, got 'much'"),
-        (lambda m: m.synthesize("abc"), "w must be numbers, got 'abc'"),
-        (lambda m: m.synthesize([[1.0], [2.0, 3.0]]), "w must be numbers"),
+        (lambda m: m.edit(np.zeros((2, 3)), np.ones(3), "much"), "strength must be real numbers, got 'much'"),
+        (lambda m: m.synthesize("abc"), "w must be real numbers, got 'abc'"),
+        (lambda m: m.synthesize([[1.0], [2.0, 3.0]]), "w must be real numbers"),
         (lambda m: m.synthesize(np.zeros((2, 3)), {"noise_0": np.ones((4, 1))}), "noise_0 must be 2x4x4x1"),
         (lambda m: m.truncation_sweep(np.zeros((1, 3)), []), "psis must be at least one number, got none"),
         (lambda m: m.fit_attribute(brightness, 1), "n must be an integer >= 2, got 1"),
@@ -211,12 +260,54 @@ def test_projection_by_features_and_layers(tiny):
         (lambda m: m.synthesize(np.zeros((0, 3))), r"w must be \[n, 3\] or .* got \[0, 3\]"),
         (lambda m: m.noise(0), "n must be an integer >= 1, got 0"),
         (lambda m: m.path_length(linear_features(), 0), "n must be an integer >= 1, got 0"),
+        (lambda m: m.path_length(linear_features(), 2, keep=2), "keep must be two rising .*, got 2"),
+        (
+            lambda m: m.path_length(linear_features(), 2, face_crop="abc"),
+            "face_crop must be True or False, got",
+        ),
+        (lambda m: m.separability({}), "judges must be a dict of functions by name, got {}"),
+        (lambda m: m.separability(brightness), "judges must be a dict of functions by name, got <function"),
+        (lambda m: m.separability({"a": 3}), "a must be a function from uint8 images to numbers, got 3"),
+        (lambda m: m.separability({"a": brightness}, 1), "n must be an integer >= 2, got 1"),
+        (lambda m: m.separability({"a": brightness}, 2, "x"), 'space must be "z" or "w"'),
+        (lambda m: m.separability({"a": brightness}, 2, seed=-1), "seed must be an integer >= 0, got -1"),
+        (lambda m: m.separability({"a": brightness}, 2, noise="no"), "noise must be one of random, fixed"),
+        (lambda m: m.separability({"a": brightness}, 2, keep=0), r"keep must lie in \(0, 1\], got 0"),
         (lambda m: m.project(m.sample(1), features=3), "features must be KerasFeatures, .* got int"),
+        (
+            lambda m: m.project(m.sample(1), optimize_noise="no"),
+            "optimize_noise must be True or False, got 'no'",
+        ),
+        (lambda m: m.project(m.sample(1), per_layer=1), "per_layer must be True or False, got 1"),
+        (
+            lambda m: m.truncation_sweep(np.zeros((2, 3)), np.ones((2, 2))),
+            r"psis must be at least one number, got an array of shape \[2, 2\]",
+        ),
+        (lambda m: m.truncation_sweep(np.zeros((1, 3)), noise=[1]), r"noise must be a dict .* got \[1\]"),
+        (
+            lambda m: m.interpolate(*np.ones((2, 3)), 4, noise=2),
+            "noise must be a dict of noise images.* got 2",
+        ),
+        (lambda m: m.masked("abc", "all"), "noise must be a dict of noise images, .* got 'abc'"),
+        (lambda m: m.masked({"noise_4": 0}, "all"), "noise must be among noise_0, .* noise_3, got noise_4"),
+        (lambda m: m.sample(1, noise=np.ones(2)), r"noise must be one of .* got an array of shape \[2\]"),
+        (lambda m: m.noise(1, np.ones(2)), r"noise must be one of .* got an array of shape \[2\]"),
+        (lambda m: m.interpolate(*np.ones((2, 3)), 4, np.ones(2)), r'space must be "z" or "w", got an array'),
+        (
+            lambda m: m.path_length(linear_features(), sampling=np.ones(2)),
+            "sampling must be full or end, got an",
+        ),
+        (lambda m: m.map(np.zeros((1, 3)), batch_size=np.ones((2, 2))), r"batch_size .* shape \[2, 2\]"),
+        (lambda m: m.fit_attribute("light", 4), "judge must be a function .* got 'light'"),
+        (lambda m: m.edit_effect(np.ones(3), 1.0, "light", {"a": contrast}), "target must be a function"),
+        (lambda m: m.edit_effect(np.ones(3), 1.0, brightness, {"a": 3}), "a must be a function .* got 3"),
+        (lambda m: m.edit_effect(np.ones(3), 1.0, brightness, "abc"), "others must be a dict .* got 'abc'"),
     ],
 )
 def test_bad_input(tiny, call, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=message) as error:
         call(tiny)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.once
@@ -258,7 +349,40 @@ def test_noise_of_coarse_and_fine_layers():
 def test_attributes_that_do_not_vary(tiny):
     with pytest.raises(DataError, match="labels must be of two kinds, got 10 alike"):
         tiny.fit_attribute(lambda images: np.zeros(len(images)), 10)
+    with pytest.raises(DataError, match=r"scores of a must lie on both sides of .* 0 .* got all 5"):
+        tiny.separability({"a": brightness}, 10)
+    with pytest.raises(DataError, match=r"scores of a must be .* with a confidence, .* got bool"):
+        tiny.separability({"a": lambda images: brightness(images) > 127}, 10)
     with pytest.raises(UsageError, match="others must name at least one attribute, got none"):
         tiny.edit_effect(np.ones(3), 1.0, brightness, {})
     with pytest.raises(DataError, match="an attribute must differ between samples, got 0 in all of them"):
         tiny.edit_effect(np.ones(3), 1.0, brightness, {"none": lambda images: np.zeros(len(images))})
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        (lambda images: np.zeros(3), r"must give 4 numbers, got float64 of shape \[3\]"),
+        (lambda images: 5, r"must give 4 numbers, got int64 of shape \[\]"),
+        (lambda images: ["a"] * 4, r"must give 4 numbers, got <U1 of shape \[4\]"),
+        (lambda images: [[1], [2, 3], [4], [5]], r"must give 4 numbers, got object of shape \[4\]"),
+        (lambda images: np.full(len(images), np.nan), "must give finite numbers, got NaN or infinity"),
+    ],
+)
+def test_judges_give_one_finite_number_for_each_image(tiny, answers, message):
+    with pytest.raises(DataError, match=f"judge {message}"):
+        tiny.fit_attribute(answers, 4)
+    with pytest.raises(DataError, match=f"target {message}"):
+        tiny.edit_effect(np.ones(3), 1.0, answers, {"contrast": contrast}, n=4)
+    with pytest.raises(DataError, match=f"other {message}"):
+        tiny.edit_effect(np.ones(3), 1.0, brightness, {"other": answers}, n=4)
+
+
+@pytest.mark.once
+def test_the_effect_on_a_yes_or_no(tiny):
+    def light(images):
+        return brightness(images) > np.median(brightness(images))
+
+    found = tiny.edit_effect(np.ones(3), 0.0, light, {"contrast": contrast}, n=8)
+    assert (found.target, found.others) == (0.0, {"contrast": 0.0})

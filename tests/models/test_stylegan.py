@@ -60,7 +60,7 @@ def test_the_table_of_the_generator():
         layer.name for layer in generator.blocks[1].layers if not isinstance(layer, keras.layers.InputLayer)
     ]
     kinds = [name.split("_")[0] for name in names]
-    expected = ["conv", "blur", "noise", "bias", "leaky", "style", "conv", "noise", "bias", "leaky", "style"]
+    expected = ["conv", "blur", "bias", "noise", "leaky", "style", "conv", "bias", "noise", "leaky", "style"]
     assert kinds[1:] == expected, names
 
 
@@ -188,6 +188,43 @@ def test_fixed_noise_repeats_and_random_noise_does_not(tiny, z):
         tiny.sample(3, seed=4, noise="fixed"), tiny.sample(3, seed=4, noise="fixed")
     )
     assert np.any(tiny.sample(3, seed=4, noise="fixed") != tiny.sample(3, seed=4))
+
+
+def test_images_of_given_inputs_are_checked(tiny, z):
+    np.testing.assert_array_equal(
+        tiny.generate({"z": z, "truncation_psi": 0.5}),
+        tiny.generate({"z": z.tolist(), "truncation_psi": np.full(3, 0.5)}),
+    )
+    image = tiny.noise(1, seed=0)["noise_0"]
+    np.testing.assert_array_equal(
+        tiny.generate({"z": ops.convert_to_tensor(z), "noise_0": image[0]}),
+        tiny.generate({"z": z, "noise_0": np.repeat(image, 3, axis=0)}),
+    )
+    for name, value, message in (
+        ("truncation_psi", 5.0, r"truncation_psi must lie in \[-1, 1\], got 5"),
+        ("truncation_psi", np.full(3, np.nan), "truncation_psi must be finite, got NaN"),
+        ("z", z[:, :2], r"z must be 3x3 numbers or one value for all, got shape \(3, 2\)"),
+        ("z", z[0], r"z must be \[n >= 1, 3\] numbers, got shape \[3\]"),
+        ("z", z[:0], r"z must be \[n >= 1, 3\] numbers, got shape \[0, 3\]"),
+        ("z", [[1.0], [2.0, 3.0]], r"z must be \[n >= 1, 3\] numbers"),
+        ("noise_0", np.zeros((3, 8, 8, 1)), "noise_0 must be 3x4x4x1 numbers"),
+        ("noize", 1, "inputs must be among z, .* got noize"),
+        ("label", 0, "inputs must be among z, .* got label"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            tiny.generate({"z": z, name: value})
+    with pytest.raises(UsageError, match="inputs must be a dict of arrays, got None"):
+        tiny.generate(None)
+    model = StyleGAN.tiny(num_classes=3)
+    for label, message in (
+        ([0, 1, 9], "label must be an integer from 0 to 2, got 9"),
+        (-1, "label must be an integer from 0 to 2, got -1"),
+        ([0, 1], "label must be 3 numbers or one value for all"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            model.generate({"z": z, "label": label})
+    with pytest.raises(UsageError, match="inputs must hold label, got "):
+        model.generate({"z": z})
 
 
 def test_noise_masks(tiny):
@@ -336,7 +373,14 @@ def test_half_life_of_the_average():
     [
         (lambda m: m.sample(1, truncation_psi=1.5), r"truncation_psi must lie in \[-1, 1\], got 1.5"),
         (lambda m: m.sample(2, truncation_psi=[0.0, -2.0]), r"truncation_psi must lie in \[-1, 1\], got -2"),
-        (lambda m: m.sample(1, truncation_psi=float("nan")), "truncation_psi must be finite"),
+        (
+            lambda m: m.sample(1, truncation_psi=float("nan")),
+            r"truncation_psi must lie in \[-1, 1\], got nan",
+        ),
+        (lambda m: m.sample(1, truncation_psi="a"), r"truncation_psi must be numbers in \[-1, 1\], got 'a'"),
+        (lambda m: m.sample(1, noise_layers=3), r"noise_layers must be \(first, last\) .* got 3"),
+        (lambda m: m.synthesize(np.zeros((2, 3)), "random"), "noise must be a dict of noise images, .* 'ran"),
+        (lambda m: m.interpolate(np.zeros(3), np.ones(3), 2, noise=[1]), r"noise must be a dict .* \[1\]"),
         (lambda m: m.sample(1, truncation_cutoff=5), "truncation_cutoff must be from 0 to 4, got 5"),
         (lambda m: m.sample(1, noise="loud"), "noise must be one of random, fixed, none, got 'loud'"),
         (lambda m: m.sample(1, noise_layers="most"), "noise_layers must be one of all, none, coarse, fine"),
