@@ -77,6 +77,7 @@ def limit_threads(backend, threads, device):
         torch.set_num_threads(threads)
         if device == "cpu":
             os.environ["KERAS_TORCH_DEVICE"] = "cpu"
+        found = torch.cuda.is_available()
     elif backend == "tensorflow":
         import tensorflow as tf
 
@@ -84,12 +85,18 @@ def limit_threads(backend, threads, device):
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         if device == "cpu":
             tf.config.set_visible_devices([], "GPU")
+        found = bool(tf.config.list_physical_devices("GPU"))
     else:
         if device == "cpu":
             os.environ["JAX_PLATFORMS"] = "cpu"
         if threads == 1:
             flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
+        import jax
+
+        found = jax.default_backend() == "gpu"
+    if device == "gpu" and not found:
+        raise SystemExit(f"--device gpu needs a GPU that {backend} can use, found none")
 
 
 def kgan_model(case):

@@ -138,7 +138,7 @@ def model_card(content):
         backend=content["backend"],
         version=content["versions"]["kgan"],
         parameters=content["parameters"],
-        samples="![64 samples](samples.png)\n\n" if content.get("samples", channels in (1, 3)) else "",
+        samples="![samples](samples.png)\n\n" if content.get("samples", channels in (1, 3)) else "",
         example=_example(content),
         formats=formats_text(content),
         inputs="\n".join(_row(spec) for spec in content["inputs"]),

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import pathlib
 import re
 import runpy
 import shutil
@@ -94,7 +95,7 @@ def test_each_half_is_that_of_the_model(exported, generator):
             np.testing.assert_array_equal(value, theirs[name])
 
 
-def test_a_generator_in_its_first_steps(tmp_path):
+def test_a_generator_in_its_first_steps_and_the_readme(tmp_path, monkeypatch):
     """Its constant has hardly left 1: the first normalisation enlarges rounding errors ten thousand times."""
     model = StyleGAN.tiny()
     rng = np.random.default_rng(1)
@@ -107,6 +108,12 @@ def test_a_generator_in_its_first_steps(tmp_path):
     folder = export(model, tmp_path / "bundle")
     report = verify(folder)
     assert max(error["float"] for error in report.errors.values()) < 2e-5
+    readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    (example,) = [block for block in blocks if "StyleGenerator" in block]
+    (tmp_path / "example.py").write_text(example)
+    monkeypatch.chdir(tmp_path)
+    assert runpy.run_path(str(tmp_path / "example.py"))["images"].shape == (15, 8, 8, 1)
 
 
 @pytest.mark.once
