@@ -21,12 +21,14 @@ class Entry:
         about: one sentence.
         draw: the function.
         needs_run: whether it shows a trained model, given by `--run`.
+        needs_folder: whether it also shows what a run has kept; `draw` takes the run folder after the model.
         pictured: whether docs/gallery.md may show it, by the licence of its images.
     """
 
     about: str
     draw: Callable
     needs_run: bool = False
+    needs_folder: bool = False
     pictured: bool = True
 
     def settings(self):
@@ -116,11 +118,15 @@ def _fade_or_jump(
 
     images = load_images(data or FASHION_MNIST_MINI, image_size=16, channels=1, seed=seed)
     drawn = draw_fade_or_jump(path, images, before=before, fade=fade, after=after, seed=seed)
+    calm = drawn.calm
     return [
-        f"{name}: largest values over those before: gradient of old layers of the generator "
-        f"{shocks['generator']:.1f}, of the discriminator {shocks['discriminator']:.1f}; distance of samples "
-        f"{shocks['samples']:.1f}; SWD x 1000 at the end {drawn.swd[name][-1]:.1f}"
-        for name, shocks in drawn.shocks.items()
+        f"noise of the gradients of old layers: x {calm['generator']:.1f} in G, "
+        f"x {calm['discriminator']:.1f} in D",
+        *(
+            f"{name}: they change x {shocks['generator']:.1f} in G, x {shocks['discriminator']:.1f} in D; "
+            f"distance of samples x {shocks['samples']:.1f}; SWD x 1000 at the end {drawn.swd[name][-1]:.1f}"
+            for name, shocks in drawn.shocks.items()
+        ),
     ]
 
 
@@ -169,11 +175,14 @@ def _interpolation(path, source, *, pairs: int = 4, steps: int = 8, kind: str = 
     return []
 
 
-def _growth(path, source, *, side: int | None = None, seed: int = 0):
+def _growth(path, source, folder=None, *, side: int | None = None, seed: int | None = None):
     from kgan.figures import draw_growth
 
-    draw_growth(path, source, side=side, seed=seed)
-    return []
+    stale = draw_growth(path, source, side=side, seed=seed, folder=folder).stale
+    if not stale:
+        return []
+    names = ", ".join("the fade" if part == "fade" else f"{part}x{part}" for part in stale)
+    return [f"drawn from the last weights, as the run has not kept them for this latent: {names}"]
 
 
 def _nearest_neighbours(
@@ -401,9 +410,10 @@ FIGURES = {
         _fade_or_jump,
     ),
     "growth": Entry(
-        "One latent at every side of a growing generator, and the fade into one of them.",
+        "One latent at every side of a growing generator, and before, during and after a fade.",
         _growth,
         needs_run=True,
+        needs_folder=True,
     ),
     "disentanglement": Entry(
         "A forbidden combination of attributes, seen through Z and through a trained W (trains 1 toy).",

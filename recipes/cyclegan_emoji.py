@@ -19,6 +19,7 @@ import functools
 import numpy as np
 
 import kgan
+from kgan import checks
 from kgan.data.sources import open_source
 from kgan.engine.schedules import LinearDecay
 from kgan.errors import UsageError
@@ -53,7 +54,7 @@ class Config:
     residual: bool = True  # the generators learn what to add to an image
     discriminator_width: int = 32
     stages: int = 2  # halvings of the discriminators: patches of 34 pixels
-    cycle_weight: float = 10.0
+    cycle_weight: float | tuple[float, float] = 10.0  # or that of A and that of B, such as 10,0
     identity_weight: float = 0.5
     pool_size: int = 50
     learning_rate: float = 2e-4
@@ -62,6 +63,9 @@ class Config:
     upscale: bool = False  # whether smaller pictures are enlarged, instead of refused
     trim: int | None = 4  # white pixels left around what a picture shows; none: its own margins
     sample_epochs: int = 2
+
+    def __post_init__(self):
+        checks.share("constant", self.constant)
 
 
 @functools.lru_cache(4)
@@ -109,7 +113,7 @@ def data(cfg):
 
 @functools.lru_cache(2)
 def _pairs(cfg):
-    """Held-out images of A and of B, row i of both a true pair, and the places of those without flags."""
+    """Held-out images of A and of B, row i of both a true pair, and the places of groups of pairs."""
     (count_a, columns_a), (count_b, columns_b) = (
         _columns(source, cfg.test_split) for source in (cfg.data, cfg.data_b)
     )
@@ -117,13 +121,16 @@ def _pairs(cfg):
     if count_a != count_b or (known and not np.array_equal(columns_a["id"], columns_b["id"])):
         raise UsageError(f"{cfg.test_split} must hold the same things in {cfg.data} and {cfg.data_b}")
     rows = np.flatnonzero(_kept(cfg.data, cfg.test_split))
+    if len(rows) < 2:
+        raise UsageError(f"test_split must hold at least 2 pairs, {cfg.test_split} has {len(rows)}")
     images = [
         kgan.data.load_images(source, cfg.test_split, batch_size=1, shuffle=False, **_sizes(cfg)).uint8(rows)
         for source in (cfg.data, cfg.data_b)
     ]
     groups = {"all": np.arange(len(rows))}
     if "flag" in columns_a:
-        groups["without flags"] = np.flatnonzero(~columns_a["flag"][rows])
+        plain = np.flatnonzero(~columns_a["flag"][rows])
+        groups |= {"without flags": plain} if len(plain) > 1 else {}
     return images, groups
 
 

@@ -4,6 +4,7 @@ Data: data=FOLDER data_b=FOLDER, two folders of pictures such as trainA and trai
 The last pictures of each are kept out of the training and shown on sheets: input, output, what comes back.
 Command: kgan run cyclegan_folders data=FOLDER data_b=FOLDER --out RUN, then
 kgan export RUN -o BUNDLE --direction ba and kgan translate BUNDLE FOLDER FOLDER
+Seen: only small settings, on a CPU; a training at 256x256 was not run here.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 import kgan
+from kgan import checks
 from kgan.engine.schedules import LinearDecay
 from kgan.models.cyclegan import optimizers
 from kgan.models.cyclegan_networks import networks, resnet_generator, unet_generator
@@ -37,12 +39,18 @@ class Config:
     blocks: int = 9  # residual blocks; 6 for 128x128
     width: int = 64
     stages: int = 3  # halvings of the discriminators: patches of 70 pixels
-    cycle_weight: float = 10.0
+    cycle_weight: float | tuple[float, float] = 10.0  # or that of A and that of B, such as 10,0
     identity_weight: float = 0.5  # 0: no identity terms
     pool_size: int = 50
     learning_rate: float = 2e-4
     constant_epochs: int = 100  # the rate falls in a line over the others
     sample_epochs: int = 5
+
+    def __post_init__(self):
+        checks.count("shown", self.shown, 0)
+        checks.count("image_size", self.image_size)
+        checks.count("load_size", self.load_size, self.image_size)
+        checks.count("constant_epochs", self.constant_epochs, 0)
 
 
 @functools.lru_cache(2)

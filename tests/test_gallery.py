@@ -114,7 +114,7 @@ GROWING = {
 def test_figures_of_a_growing_model(name, tmp_path):
     lines = gallery.find(name).draw(tmp_path / "figure.png", StyleGAN.tiny(), **GROWING[name])
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    told = {"style_mixing": 1, "style_localisation": 1, "noise_detail": 1, "attribute_edit": 2}
+    told = {"growth": 1, "style_mixing": 1, "style_localisation": 1, "noise_detail": 1, "attribute_edit": 2}
     assert len(lines) == told.get(name, 0)
 
 

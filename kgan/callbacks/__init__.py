@@ -9,6 +9,7 @@ from kgan.callbacks.evaluate import Evaluate
 from kgan.callbacks.history_csv import HistoryCSV
 from kgan.callbacks.inference_report import InferenceReport
 from kgan.callbacks.keep_features import KeepFeatures
+from kgan.callbacks.keep_growth import KeepGrowth
 from kgan.callbacks.mode_coverage import ModeCoverage
 from kgan.callbacks.player_schedule import PlayerSchedule
 from kgan.callbacks.progress import Progress
@@ -28,6 +29,7 @@ __all__ = [
     "HistoryCSV",
     "InferenceReport",
     "KeepFeatures",
+    "KeepGrowth",
     "ModeCoverage",
     "PlayerSchedule",
     "Progress",

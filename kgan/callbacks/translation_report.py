@@ -16,15 +16,18 @@ from kgan.pictures import save_sheet
 class TranslationReport(keras.callbacks.Callback):
     """Writes `translation.json` and `translation.png` after the last epoch, and prints the scores.
 
-    The picture has rows of an image of A, its translation, what comes back, and the true partner; below, the
-    same from B. `translation.json` holds `kgan.metrics.paired_scores` of both directions for each group of
-    pairs, and the error of what comes back.
+    The picture has rows of an image of A, its translation, what comes back, the true partner, and what the
+    same generator makes of this partner, which needs no translation; below, the same from B.
+    `translation.json` holds `kgan.metrics.paired_scores` of both directions for each group of pairs, and the
+    errors of what comes back (`reconstruction`) and of the last column (`identity`, where both sets have
+    images of one shape).
 
     Args:
         images_a, images_b: held-out images, uint8 `[n, height, width, channels]`, n >= 2; image i of both a
             true pair.
         extractor: a feature network such as `kgan.metrics.ONNXFeatures`, or `None` for pixels alone.
-        groups: dict of a name to the places of some pairs, to be scored by themselves, or `None` for all.
+        groups: dict of a name to the places of some pairs, at least 2, to be scored by themselves, or `None`
+            for all.
         shown: rows of each direction in the picture, >= 1.
         epochs: the number of epochs after which the training has ended, >= 1; default the run's own, and the
             end of `fit` outside of `kgan run`.
@@ -49,10 +52,10 @@ class TranslationReport(keras.callbacks.Callback):
         self.images = {"ab": np.asarray(images_a), "ba": np.asarray(images_b)}
         if len(images_a) != len(images_b) or len(images_a) < 2:
             raise UsageError(f"images must be pairs, at least 2, got {len(images_a)} and {len(images_b)}")
-        if shown < 1:
-            raise UsageError(f"shown must be at least 1, got {shown}")
+        checks.count("shown", shown)
         self.extractor, self.shown, self.folder = extractor, shown, pathlib.Path(folder)
-        self.groups = {"all": np.arange(len(images_a))} if groups is None else groups
+        groups = {"all": np.arange(len(images_a))} if groups is None else groups
+        self.groups = {name: _places(name, rows, len(images_a)) for name, rows in groups.items()}
 
     def join_run(self, folder, epochs):
         """Makes the run's folder the one to write into, after its last epoch unless another was given."""
@@ -79,29 +82,40 @@ class TranslationReport(keras.callbacks.Callback):
         made = {way: model.translate(images, way) for way, images in self.images.items()}
         back = {"ab": model.translate(made["ab"], "ba"), "ba": model.translate(made["ba"], "ab")}
         truth = {"ab": self.images["ba"], "ba": self.images["ab"]}
+        again = {"reconstruction": (back, self.images)}
+        if self.images["ab"].shape == self.images["ba"].shape:
+            kept = {way: model.translate(images, way) for way, images in truth.items()}
+            again["identity"] = kept, truth
+            self._draw(self.images, made, back, truth, kept)
         found = {}
         for name, rows in self.groups.items():
             found[name] = {}
             for way, images in self.images.items():
                 scores = paired_scores(made[way][rows], images[rows], truth[way][rows], self.extractor)
-                gap = np.abs(back[way][rows].astype(int) - images[rows]).mean() / 255.0
-                scores["reconstruction"] = {"l1": float(gap)}
+                for what, (one, other) in again.items():
+                    gap = np.abs(one[way][rows].astype(int) - other[way][rows]).mean() / 255.0
+                    scores[what] = {"l1": float(gap)}
                 found[name][way] = scores
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.folder / "translation.json") as temporary:
             temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        self._draw(made, back, truth)
         return found
 
-    def _draw(self, made, back, truth):
-        """The sheet of both directions, where their images have one shape."""
-        if self.images["ab"].shape != self.images["ba"].shape:
-            return
+    def _draw(self, *columns):
+        self.folder.mkdir(parents=True, exist_ok=True)
         places = np.linspace(0, len(self.images["ab"]) - 1, min(self.shown, len(self.images["ab"])))
         places = places.astype(int)
-        rows = [
-            np.stack([x[way][places] for x in (self.images, made, back, truth)], axis=1)
-            for way in ("ab", "ba")
-        ]
+        rows = [np.stack([column[way][places] for column in columns], axis=1) for way in ("ab", "ba")]
         images = np.concatenate(rows).reshape(-1, *self.images["ab"].shape[1:])
-        save_sheet(self.folder / "translation.png", images, 4)
+        save_sheet(self.folder / "translation.png", images, len(columns))
+
+
+def _places(name, rows, count):
+    """The places of a group of pairs as an array."""
+    rows = np.asarray(rows)
+    if rows.ndim != 1 or len(rows) < 2:
+        raise UsageError(f"group {name!r} must hold the places of at least 2 pairs, got {rows.size}")
+    if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= count:
+        found = checks.shown(rows.tolist())
+        raise UsageError(f"group {name!r} must be places from 0 to {count - 1}, got {found}")
+    return rows

@@ -63,7 +63,10 @@ class UnpairedImages(EpochBatches):
             )
         self.num_examples = max(map(len, self.rows))
         if checks.count("batch_size", batch_size) > self.num_examples:
-            raise UsageError(f"batch_size must be from 1 to {self.num_examples}, got {batch_size}")
+            raise UsageError(
+                f"batch_size must be from 1 to {self.num_examples}, the images of the larger set, "
+                f"got {batch_size}"
+            )
         checks.count("seed", seed, 0)
         least = min(side for images in self.images for side in images.image_shape[:2])
         if crop is not None and checks.count("crop", crop) > least:
@@ -205,7 +208,9 @@ def _rows(name, images, rows):
     rows = np.asarray(rows)
     if rows.dtype.kind not in "iu" and rows.size:
         raise UsageError(f"{name} must be integers, the places of images, got {rows.dtype}")
-    rows = rows.astype(np.int64).reshape(-1)
+    if rows.ndim != 1:
+        raise UsageError(f"{name} must be a list of places, got an array of shape {list(rows.shape)}")
+    rows = rows.astype(np.int64)
     wrong = rows[(rows < 0) | (rows >= images.num_examples)]
     if wrong.size or not rows.size:
         found = f"got {wrong[0]}" if wrong.size else "got none"

@@ -179,7 +179,7 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     In epoch e, counted from 1, the rate is multiplied by `1 - max(0, e - constant) / (decay + 1)`.
 
     Args:
-        initial_learning_rate: rate of the first epoch.
+        initial_learning_rate: rate of the first epoch, greater than 0.
         constant_epochs: epochs at this rate, >= 0.
         decay_epochs: epochs of the line, >= 1.
         steps_per_epoch: train steps of an epoch, >= 1.
@@ -195,6 +195,8 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate, constant_epochs, decay_epochs, steps_per_epoch):
+        if not (math.isfinite(initial_learning_rate) and initial_learning_rate > 0):
+            raise UsageError(f"initial_learning_rate must be greater than 0, got {initial_learning_rate}")
         rules = {
             "constant_epochs": (constant_epochs, 0),
             "decay_epochs": (decay_epochs, 1),

@@ -40,8 +40,12 @@ def _training():
 def _check_shape(which, shape, wanted):
     """Sides that are not known before a batch is there (`None`) pass."""
     if len(shape) != 3 or any(side not in (None, known) for side, known in zip(shape, wanted)):
-        made, given = ("x".join(map(str, sides)) for sides in (wanted, shape))
+        made, given = _text(wanted), _text(shape)
         raise UsageError(f"images of {which} must be {made} for this model, got {given or 'numbers'}")
+
+
+def _text(sides):
+    return "x".join(map(str, sides))
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -53,13 +57,14 @@ class CycleGAN(AdversarialModel):
     optimizer step, as do both discriminators. A batch is (images of A, images of B), without pairs.
 
     Args:
-        generator_ab, generator_ba: built networks from images to images in [-1, 1] of the same size.
+        generator_ab, generator_ba: built networks from images to images in [-1, 1] of the same size, which
+            is fixed while they train; `translate` and `translator` take other ones.
         discriminator_a, discriminator_b: built networks from images to a map of scores.
         cycle_weight: lambda, weight of the cycle terms, or a pair for A and B; >= 0.
         identity_weight: weight of the identity terms relative to `cycle_weight`, >= 0; 0 leaves them out.
         pool_size: fakes that each discriminator may be shown again, >= 0.
         preset: name of the published configuration.
-        seed: int, seeds the pools.
+        seed: int >= 0, seeds the pools.
 
     Raises:
         UsageError: an argument breaks its rule, or the networks do not fit each other.
@@ -128,7 +133,7 @@ class CycleGAN(AdversarialModel):
     ):
         if kwargs.pop("average", None) is not None:
             raise UsageError("average must be None: both generators of a CycleGAN are used as trained")
-        super().__init__(preset=preset, seed=seed, **kwargs)
+        super().__init__(preset=preset, seed=checks.count("seed", seed, 0), **kwargs)
         pair = tuple(cycle_weight) if isinstance(cycle_weight, tuple | list) else (cycle_weight,) * 2
         if len(pair) != 2 or not all(checks.is_number(weight, 0) for weight in pair):
             raise UsageError(f"cycle_weight must be a number >= 0 or a pair of them, got {cycle_weight!r}")
@@ -140,8 +145,8 @@ class CycleGAN(AdversarialModel):
         self.cycle_weight, self.identity_weight = cycle_weight, float(identity_weight)
         self.lambda_a, self.lambda_b = (float(weight) for weight in pair)
         self.pool_size = checks.count("pool_size", pool_size, 0)
-        self.pool_a = layers.ImagePool(pool_size, seed=2 * seed)
-        self.pool_b = layers.ImagePool(pool_size, seed=2 * seed + 1)
+        self.pool_a = layers.ImagePool(self.pool_size, seed=2 * self.seed)
+        self.pool_b = layers.ImagePool(self.pool_size, seed=2 * self.seed + 1)
         self.pool_a.build(self.discriminator_a.input_shape)
         self.pool_b.build(self.discriminator_b.input_shape)
         self.finish()
@@ -157,9 +162,14 @@ class CycleGAN(AdversarialModel):
         for what, (found, wanted) in rules.items():
             if tuple(found) != tuple(wanted):
                 raise UsageError(f"networks must fit: {what} {found}, the other set has {wanted}")
+        for shape in (a, b):
+            if None in shape:
+                raise UsageError(
+                    f"images must have a fixed size to be trained on, got {_text(shape)}: give image_size; "
+                    "translate takes other sizes by itself"
+                )
         if identity_weight and a != b:
-            shapes = ["x".join(map(str, shape)) for shape in (a, b)]
-            raise UsageError(f"identity_weight must be 0 for sets of {shapes[0]} and {shapes[1]}")
+            raise UsageError(f"identity_weight must be 0 for sets of {_text(a)} and {_text(b)}")
 
     @property
     def image_shape(self):
@@ -195,6 +205,7 @@ class CycleGAN(AdversarialModel):
         a, b = x if isinstance(x, tuple) and len(x) == 2 else (x, y)
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
             _check_shape("B", b.shape[1:], self.image_shape_b)
+            checks.pixels("images of B", b)
             if len(a) != len(b):
                 raise UsageError(
                     f"arrays must hold as many images of A as of B, got {len(a)} and {len(b)}: cut one, or "

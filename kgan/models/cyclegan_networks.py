@@ -51,9 +51,9 @@ def resnet_generator(
     >>> resnet_generator(32, width=4, blocks=1).output_shape
     (None, 32, 32, 3)
     """
-    if residual and (out_channels or channels) != channels:
+    channels, out_channels, width = _channels(channels, out_channels, width)
+    if checks.flag("residual", residual) and out_channels != channels:
         raise UsageError(f"residual generators must keep the {channels} channels, got {out_channels}")
-    checks.count("width", width)
     checks.count("blocks", blocks, 0)
     height, width_pixels = _sides(image_size)
     for side in (height, width_pixels):
@@ -76,7 +76,7 @@ def resnet_generator(
             x = _up(scale * width, 3, 1, 1)(x)
         x = L.ReLU()(_norm(affine)(x))
     x = layers.ReflectionPadding2D(3)(x)
-    x = _conv(out_channels or channels, 7)(x)
+    x = _conv(out_channels, 7)(x)
     x = L.Add()([x, inputs]) if residual else x
     outputs = L.Activation("hard_tanh" if residual else "tanh", dtype="float32")(x)
     return keras.Model(inputs, outputs, name="generator")
@@ -91,13 +91,19 @@ def unet_generator(image_size=256, channels=3, out_channels=None, width=64):
         out_channels: channels of the output, default those of the input.
         width: channels after the first halving; they double up to eight times as many.
 
+    Raises:
+        UsageError: an argument out of range.
+
     Example:
 
     >>> unet_generator(16, width=4).output_shape
     (None, 16, 16, 3)
     """
-    if not isinstance(image_size, int) or image_size < 8 or image_size & (image_size - 1):
-        raise UsageError(f"image_size of a U-Net must be a power of two >= 8, got {image_size!r}")
+    channels, out_channels, width = _channels(channels, out_channels, width)
+    if not checks.is_integer(image_size) or image_size < 8 or image_size & (image_size - 1):
+        found = checks.shown(image_size)
+        raise UsageError(f"image_size of a U-Net must be a power of two >= 8, got {found}")
+    image_size = int(image_size)
     depth = image_size.bit_length() - 1
     widths = [width * min(2**i, 8) for i in range(depth)]
     inputs = keras.Input((image_size, image_size, channels))
@@ -110,7 +116,7 @@ def unet_generator(image_size=256, channels=3, out_channels=None, width=64):
     for i in reversed(range(1, depth)):
         x = _norm()(_up(widths[i - 1], 4, 1)(L.ReLU()(x)))
         x = L.Concatenate()([skips[i - 1], x])
-    x = _up(out_channels or channels, 4, 1)(L.ReLU()(x))
+    x = _up(out_channels, 4, 1)(L.ReLU()(x))
     return keras.Model(inputs, L.Activation("tanh", dtype="float32")(x), name="generator")
 
 
@@ -132,8 +138,8 @@ def patch_discriminator(image_size=256, channels=3, width=64, stages=3, affine=F
     >>> patch_discriminator(256).output_shape
     (None, 30, 30, 1)
     """
-    checks.count("width", width)
-    checks.count("stages", stages, 0)
+    channels, _, width = _channels(channels, None, width)
+    stages = checks.count("stages", stages, 0)
     sides = _sides(image_size)
     for side in sides:
         if side is not None and side < receptive_field(stages):
@@ -170,6 +176,13 @@ def receptive_field(stages):
     return field
 
 
+def _channels(channels, out_channels, width):
+    """Channels of images that go in and come out, and the width of a network, each at least 1."""
+    channels = checks.count("channels", channels)
+    out_channels = channels if out_channels is None else checks.count("out_channels", out_channels)
+    return channels, out_channels, checks.count("width", width)
+
+
 def _sides(image_size):
     sides = tuple(image_size) if isinstance(image_size, tuple | list) else (image_size, image_size)
     if len(sides) != 2:
@@ -197,16 +210,23 @@ def networks(
         discriminator_width: channels at their outer stage, default `width`.
         **kwargs: more arguments of the generator.
 
+    Raises:
+        UsageError: an argument out of range.
+
     Example:
 
     >>> sorted(networks(image_size=40, width=4, stages=2, blocks=1))
     ['discriminator_a', 'discriminator_b', 'generator_ab', 'generator_ba']
     """
     made = {}
+    checks.count("width", width)
+    if discriminator_width is None:
+        discriminator_width = width
+    checks.count("discriminator_width", discriminator_width)
     for name in ("generator_ab", "generator_ba"):
         made[name] = generator(image_size, channels, width=width, **kwargs)
     for name in ("discriminator_a", "discriminator_b"):
-        made[name] = patch_discriminator(image_size, channels, discriminator_width or width, stages)
+        made[name] = patch_discriminator(image_size, channels, discriminator_width, stages)
     for name, network in made.items():
         network.name = name
     return made

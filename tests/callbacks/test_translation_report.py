@@ -31,11 +31,14 @@ def test_both_directions_of_each_group_are_scored(tmp_path, capsys):
     assert found["some"]["ba"]["l1"] == paired_scores(made[rows], b[rows], a[rows])["l1"]
     back = model.translate(made, "ab").astype(int)
     assert found["all"]["ba"]["reconstruction"]["l1"] == pytest.approx(np.abs(back - b).mean() / 255)
+    kept = model.translate(a, "ba").astype(int)
+    assert found["all"]["ba"]["identity"]["l1"] == pytest.approx(np.abs(kept - a).mean() / 255)
     assert "some, ba, l1: output 0." in capsys.readouterr().out
     with Image.open(tmp_path / "translation.png") as sheet:
-        assert sheet.size == (4 * 18 + 2, 4 * 18 + 2)  # two rows of each direction, four columns
+        assert sheet.size == (5 * 18 + 2, 4 * 18 + 2)  # two rows of each direction, five columns
         assert np.array_equal(np.asarray(sheet)[2:18, 2:18], a[0])
         assert np.array_equal(np.asarray(sheet)[2:18, 56:72], b[0])
+        assert np.array_equal(np.asarray(sheet)[2:18, 74:90], model.translate(b[:1], "ab")[0])
 
 
 def test_outside_of_runs_it_is_written_when_a_training_ends(tmp_path):
@@ -51,8 +54,15 @@ def test_wrong_arguments():
     a, b = scene_pairs(3)
     with pytest.raises(UsageError, match="images must be pairs, at least 2, got 3 and 2"):
         TranslationReport(a, b[:2])
-    with pytest.raises(UsageError, match="shown must be at least 1, got 0"):
+    with pytest.raises(UsageError, match="shown must be an integer >= 1, got 0"):
         TranslationReport(a, b, shown=0)
+    for rows, message in (
+        ([1], "group 'some' must hold the places of at least 2 pairs, got 1"),
+        ([], "group 'some' must hold the places of at least 2 pairs, got 0"),
+        ([0, 3], r"group 'some' must be places from 0 to 2, got \[0, 3\]"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            TranslationReport(a, b, groups={"some": rows})
     with pytest.raises(UsageError, match="epochs must be an integer >= 1, got 0"):
         TranslationReport(a, b, epochs=0)
     with pytest.raises(UsageError, match="n must be at least 1, got 0"):

@@ -136,7 +136,6 @@ def test_fingerprints_depend_on_what_is_served(folders):
 
 
 @pytest.mark.once
-@pytest.mark.once
 def test_a_run_in_two_parts_is_that_in_one(folders):
     from kgan.contract import difference
 
@@ -189,12 +188,13 @@ def test_transparent_and_animated_images_are_converted(tmp_path, folders):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 21}, "batch_size must be from 1 to 20, got 21"),
+        ({"batch_size": 21}, "batch_size must be from 1 to 20, the images of the larger set, got 21"),
         ({"batch_size": 0}, "batch_size must be an integer >= 1, got 0"),
         ({"seed": -1}, "seed must be an integer >= 0, got -1"),
         ({"crop": 17}, "crop must be from 1 to 16, the smallest side, got 17"),
         ({"crop": 3.5}, r"crop must be an integer >= 1, got 3\.5"),
         ({"rows_a": [True, False]}, "rows_a must be integers, the places of images, got bool"),
+        ({"rows_a": [[0, 1], [2, 3]]}, r"rows_a must be a list of places, got an array of shape \[2, 2\]"),
         ({"rows_a": [7]}, "rows_a must be at least one place from 0 to 6, got 7"),
     ],
 )

@@ -190,7 +190,6 @@ def test_losses_of_identities_are_those_of_the_discriminators_alone():
 
 
 @pytest.mark.once
-@pytest.mark.once
 def test_swapping_the_sets_swaps_nothing_in_the_sums():
     made = CycleGAN.tiny()
     a, b = (ops.convert_to_tensor(x) for x in made.example_data(2))
@@ -220,7 +219,6 @@ def test_learning_rate_is_constant_and_then_falls_in_a_line():
     assert float(schedule(100 * 1337 - 1)) == pytest.approx(2e-4)  # the last step of epoch 100
 
 
-@pytest.mark.once
 @pytest.mark.once
 def test_wasserstein_critics_share_the_penalty():
     model = CycleGAN.tiny()
@@ -278,7 +276,24 @@ def test_arguments_out_of_range_are_refused():
         CycleGAN(**made, identity_weight=float("nan"))
     with pytest.raises(UsageError, match=r"pool_size must be an integer >= 0, got 2\.5"):
         CycleGAN(**made, pool_size=2.5)
+    with pytest.raises(UsageError, match="seed must be an integer >= 0, got -1"):
+        CycleGAN(**made, seed=-1)
+    with pytest.raises(
+        UsageError, match=r"must have a fixed size to be trained on, got NonexNonex3: give im"
+    ):
+        CycleGAN(**networks(image_size=None, width=2, stages=1, blocks=1))
     for build, message in (
+        (lambda: resnet_generator(8, width=0), "width must be an integer >= 1, got 0"),
+        (lambda: resnet_generator(8, 0), "channels must be an integer >= 1, got 0"),
+        (lambda: resnet_generator(8, 3, 0), "out_channels must be an integer >= 1, got 0"),
+        (lambda: resnet_generator(8, blocks=1.5), r"blocks must be an integer >= 0, got 1\.5"),
+        (lambda: unet_generator(8, width=0), "width must be an integer >= 1, got 0"),
+        (lambda: unet_generator(8, 0), "channels must be an integer >= 1, got 0"),
+        (lambda: unet_generator("8"), "power of two >= 8, got '8'"),
+        (lambda: patch_discriminator(16, 0, stages=1), "channels must be an integer >= 1, got 0"),
+        (lambda: patch_discriminator(16, width=1.5, stages=1), r"width must be an integer >= 1, got 1\.5"),
+        (lambda: networks(image_size=16, stages=1, width=0), "^width must be an integer >= 1, got 0"),
+        (lambda: networks(image_size=16, stages=1, discriminator_width=0), "discriminator_width must be an"),
         (lambda: resnet_generator(30), "must be a multiple of 4 >= 8, got 30"),
         (lambda: resnet_generator(4), "must be a multiple of 4 >= 8, got 4"),
         (lambda: resnet_generator(8, blocks=-2), "blocks must be an integer >= 0, got -2"),
@@ -293,6 +308,7 @@ def test_arguments_out_of_range_are_refused():
         patch_discriminator(16)
     with pytest.raises(UsageError, match="power of two >= 8, got 48"):
         unet_generator(48)
+    assert unet_generator(np.int64(16), width=np.int64(2)).output_shape == (None, 16, 16, 3)
     with pytest.raises(UsageError, match='direction must be "ab" or "ba"'):
         CycleGAN(**made).translate(np.zeros((1, 16, 16, 3), "uint8"), "aa")
     with pytest.raises(UsageError, match="images must be uint8 nx16x16x3, got float64"):
@@ -342,6 +358,12 @@ def test_batches_must_be_pairs_of_images():
         ((a,), r"a batch must be \(images of A, images of B\)"),
         ((a, np.zeros(4, "int32")), "images of B must be 16x16x3 for this model, got numbers"),
         ((a, b[:, :8]), "images of B must be 16x16x3 for this model, got 8x16x3"),
+        ((a, to_uint8(b)), r"images of B must be floats in \[-1, 1\], got uint8: divide by"),
+        ((to_uint8(a), b), r"images must be floats in \[-1, 1\], got uint8: divide by"),
+        ((a, np.nan * b), r"images of B must be floats in \[-1, 1\], got some from nan to nan"),
+        ((a, 255 * b), r"images of B must be floats in \[-1, 1\], got some from "),
+        (((a, 255 * b),), r"images of B must be floats in \[-1, 1\], got some from "),
+        ((a[:0], b[:0]), r"images of B must hold at least one, got shape \[0, 16, 16, 3\]"),
         ((a, b[:3]), "arrays must hold as many images of A as of B, got 4 and 3: cut one, or let kgan"),
         ((), "fit must be given images"),
     ):
