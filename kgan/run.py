@@ -12,7 +12,7 @@ import keras
 from kgan import catalog, config, run_folder
 from kgan.callbacks import Checkpoint, HistoryCSV, Progress, SampleSheet, StopOnNonFinite, generations
 from kgan.engine import AdversarialModel, GrowingModel
-from kgan.errors import CheckpointError, UsageError
+from kgan.errors import CheckpointError, KganError, UsageError
 from kgan.files import replacing
 
 CHECKPOINT_SECONDS = 60.0
@@ -97,18 +97,19 @@ class _StopOnSignal(keras.callbacks.Callback):
 
 
 class _SaveAtEnd(keras.callbacks.Callback):
-    """Saves the model after its last epoch, before a report on it may fail."""
+    """Saves the model after its last epoch, before a report on it may fail; `train` saves it once more."""
 
     async_safe = True
 
     def __init__(self, folder, epochs):
         super().__init__()
-        self.folder, self.epochs, self.saved = folder, epochs, False
+        self.folder, self.epochs = folder, epochs
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == self.epochs:
-            _save(self.model, self.folder)
-            self.saved = True
+            # What cannot be written fails again after the last checkpoint, and then says so.
+            with contextlib.suppress(KganError, OSError):
+                _save(self.model, self.folder)
 
 
 def build(recipe, settings):
@@ -184,8 +185,8 @@ def train(recipe, settings, folder, backend):
     )
     stop, progress = _StopOnSignal(checkpoint), Progress(settings.epochs, data.num_batches)
     finite = StopOnNonFinite(checkpoints=folder / run_folder.CHECKPOINT)
-    end = _SaveAtEnd(folder, settings.epochs)
-    callbacks = [finite, end, *_callbacks(recipe, settings, folder, model), checkpoint, stop, progress]
+    early = _SaveAtEnd(folder, settings.epochs)
+    callbacks = [finite, early, *_callbacks(recipe, settings, folder, model), checkpoint, stop, progress]
     folder.mkdir(parents=True, exist_ok=True)
     run_folder.sweep(folder)
     state = checkpoint.restore(model)
@@ -195,8 +196,7 @@ def train(recipe, settings, folder, backend):
         print(_continuation(state, settings.epochs), flush=True)
     with contextlib.closing(progress), stop.listening():
         _fit(model, data, state, settings.epochs, callbacks)
-    if not end.saved:  # all epochs were done before, or a callback has ended the training
-        _save(model, folder)
+    _save(model, folder)
     return model
 
 

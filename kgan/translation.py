@@ -61,8 +61,9 @@ class _DomainTranslator:
             self.domain = [float(number) for number in label.split(",")]
         except ValueError:
             self.domain = []
-        if len(self.domain) != spec.shape[0]:
-            raise UsageError(f"--label must be {spec.shape[0]} numbers with commas between, got {label!r}")
+        if len(self.domain) != spec.shape[0] or not all(0 <= number <= 1 for number in self.domain):
+            rule = f"{spec.shape[0]} numbers from 0 to 1 with commas between"
+            raise UsageError(f"--label must be {rule}, got {label!r}")
 
     def check_memory(self, height, width):
         """Pictures get the network's size: nothing to check."""

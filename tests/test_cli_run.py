@@ -186,6 +186,20 @@ def test_a_report_that_fails_after_the_last_epoch_loses_no_model(tmp_path, monke
 
 
 @pytest.mark.once
+def test_the_model_has_what_a_callback_does_at_the_end(tmp_path, monkeypatch):
+    recipe = catalog.load(RECIPE)
+
+    def zero(logs):
+        callback.model.generator.set_weights([0.0 * w for w in callback.model.generator.get_weights()])
+
+    callback = keras.callbacks.LambdaCallback(on_train_end=zero)
+    monkeypatch.setattr(recipe.module, "callbacks", lambda cfg: [callback])
+    train(recipe, recipe.configure({"epochs": 1, "batches": 2}), tmp_path / "run", "any")
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras", compile=False)
+    assert not any(np.any(w) for w in model.generator.get_weights())
+
+
+@pytest.mark.once
 def test_a_training_that_a_callback_ends_leaves_its_model(tmp_path, monkeypatch):
     recipe = catalog.load(RECIPE)
 

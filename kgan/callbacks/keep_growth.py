@@ -50,7 +50,7 @@ class KeepGrowth(keras.callbacks.Callback):
     def __init__(self, folder=".", seed=0):
         super().__init__()
         self.folder, self.seed = pathlib.Path(folder), checks.count("seed", seed, 0)
-        self._shown, self._fade = 0, None
+        self._shown, self._fade, self._steps = 0, None, 1
 
     def join_run(self, folder, epochs):
         """Makes the run's folder the one to write into."""
@@ -59,6 +59,10 @@ class KeepGrowth(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if not isinstance(self.model, GrowingModel):
             raise UsageError(f"KeepGrowth needs a model that grows, got a {type(self.model).__name__}")
+        kept = read_growth(self.folder)
+        if kept and (self.model.images_shown() == 0 or int(kept.get(_SEED, -1)) != self.seed):
+            (self.folder / FILE).unlink()  # of another training
+        self._steps = self.model.steps_per_execution  # a batch's callbacks come once for so many
 
     def on_epoch_begin(self, epoch, logs=None):
         phase = self.model.phase
@@ -79,9 +83,9 @@ class KeepGrowth(keras.callbacks.Callback):
             self._keep(side_key(phase.side), phase.side)
 
     def _keep_fade(self, phase, shown):
-        """Keeps the alphas that the fade has come to with the last batch, if there are such."""
+        """Keeps the alphas that the fade has come to since the last call, if there are such."""
         for alpha in ALPHAS:
-            if 0 <= shown - alpha * phase.images < phase.batch_size:
+            if 0 <= shown - alpha * phase.images < phase.batch_size * self._steps:
                 self._keep(fade_key(phase.side, alpha), phase.side, alpha)
 
     def _keep(self, key, side, alpha=1.0):
@@ -114,7 +118,7 @@ def read_growth(folder):
         # numpy leaves a file open that it cannot read.
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is damaged: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""A look at the first batch of what `fit` was given, where that takes nothing away from the training."""
+"""A look at the first batch of what `fit` was given, where that takes no batch away from the training."""
 
 import keras
 
@@ -6,8 +6,8 @@ import keras
 def first_batch(data):
     """The first batch of data that can be read again, or `None`.
 
-    Those are `keras.utils.PyDataset` and `tf.data.Dataset`. Generators and data loaders, which would lose
-    the batch or the state of their shuffling, are not touched.
+    Those are `keras.utils.PyDataset` and `tf.data.Dataset`; one that shuffles itself is then in the order of
+    its next pass. Generators and data loaders, which would lose the batch, are not touched.
 
     Args:
         data: what `fit` was given first.

@@ -298,10 +298,10 @@ class GrowingModel(AdversarialModel):
             UsageError: the images are of another size or kind, the batch size is not the schedule's, an epoch
                 is no integer of at least 0, or another argument is given.
         """
-        if others:
+        if given := [name for name, value in others.items() if value is not None]:
             raise UsageError(
                 "fit of a growing model takes x, y, epochs, initial_epoch, batch_size, callbacks, shuffle "
-                f"and verbose, got {', '.join(others)}"
+                f"and verbose, got {', '.join(given)}"
             )
         initial_epoch = checks.count("initial_epoch", initial_epoch, 0)
         stream = self._stream(x if y is None else (x, y), batch_size, shuffle)

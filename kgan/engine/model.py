@@ -287,11 +287,11 @@ class AdversarialModel(_backend.TrainStep, keras.Model):
             checks.pixels("images", data, *self._pixel_range())
 
     def _pixel_range(self):
-        """What the values of images lie in; those of vectors and points, which are no pixels, may be any."""
-        if len(self.image_shape) != 3 or tuple(self.image_shape[:2]) == (1, 1):
+        """What the values of images lie in; those of vectors, signals and points, no pixels, may be any."""
+        if len(self.image_shape) != 3 or 1 in self.image_shape[:2]:
             return -np.inf, np.inf
         # Batches are in [-1, 1] whatever the range of the game, unless a system of one's own takes that.
-        low, high = self.data_range
+        low, high = (-1.0, 1.0) if hasattr(self, "to_data_range") else self.data_range
         return min(low, -1.0), max(high, 1.0)
 
     def _check_classes(self, data, y=None):

@@ -28,8 +28,7 @@ class ExponentialDecayFloor(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate, decay=1.000004, floor=1e-6):
-        if not (math.isfinite(initial_learning_rate) and initial_learning_rate > 0):
-            raise UsageError(f"initial_learning_rate must be greater than 0, got {initial_learning_rate}")
+        checks.positive("initial_learning_rate", initial_learning_rate)
         if not (math.isfinite(decay) and decay >= 1):
             raise UsageError(f"decay must be at least 1, got {decay}")
         if not (math.isfinite(floor) and floor >= 0):
@@ -74,8 +73,7 @@ class LinearTail(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate, steps_per_epoch, constant_epochs, epochs):
-        if not (math.isfinite(initial_learning_rate) and initial_learning_rate > 0):
-            raise UsageError(f"initial_learning_rate must be greater than 0, got {initial_learning_rate}")
+        checks.positive("initial_learning_rate", initial_learning_rate)
         if steps_per_epoch < 1:
             raise UsageError(f"steps_per_epoch must be at least 1, got {steps_per_epoch}")
         if not 0 <= constant_epochs < epochs:
@@ -195,8 +193,7 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate, constant_epochs, decay_epochs, steps_per_epoch):
-        if not (math.isfinite(initial_learning_rate) and initial_learning_rate > 0):
-            raise UsageError(f"initial_learning_rate must be greater than 0, got {initial_learning_rate}")
+        checks.positive("initial_learning_rate", initial_learning_rate)
         rules = {
             "constant_epochs": (constant_epochs, 0),
             "decay_epochs": (decay_epochs, 1),

@@ -8,7 +8,7 @@ class Bias(keras.layers.Layer):
     """Adds one learnt number per channel, starting from 0.
 
     For layers whose bias is not that of a convolution: one per map after a dense layer that makes maps
-    (PGGAN), or after noise (StyleGAN).
+    (PGGAN), or after the blur of a convolution's maps (StyleGAN).
 
     Args:
         **kwargs: arguments of `keras.layers.Layer`.

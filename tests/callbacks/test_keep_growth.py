@@ -53,6 +53,18 @@ def test_a_run_keeps_the_same_images_whether_it_is_stopped_or_not(tmp_path, monk
 
 
 @pytest.mark.once
+def test_another_training_begins_anew(tmp_path):
+    for seed, start in ((0, 0), (1, 0), (2, 1)):
+        model = PGGAN.tiny()
+        model.begin(start)
+        model.compile()
+        model.fit(model.example_data(8), callbacks=[KeepGrowth(tmp_path, seed)], epochs=1, verbose=0)
+        kept = _kept(tmp_path)
+        assert kept["seed"] == seed
+        assert set(kept) == {"seed", "side_4"} if start == 0 else "side_4" not in kept
+
+
+@pytest.mark.once
 def test_wrong_use_is_one_clear_line(tmp_path):
     with pytest.raises(UsageError, match="seed must be an integer >= 0, got -1"):
         KeepGrowth(seed=-1)

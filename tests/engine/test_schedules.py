@@ -75,7 +75,7 @@ def test_configurations_round_trip():
 @pytest.mark.once
 def test_wrong_arguments_say_the_rule_and_the_value():
     cases = [
-        (lambda: ExponentialDecayFloor(0.0), "initial_learning_rate must be greater than 0, got 0.0"),
+        (lambda: ExponentialDecayFloor(0.0), "initial_learning_rate must be a finite number > 0, got 0.0"),
         (lambda: ExponentialDecayFloor(0.1, decay=0.9), "decay must be at least 1, got 0.9"),
         (lambda: ExponentialDecayFloor(0.1, floor=-1.0), "floor must be at least 0, got -1.0"),
         (lambda: LinearDecay(-1, 1, 1, 1), "initial_learning_rate must be greater than 0, got -1"),

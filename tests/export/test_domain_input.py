@@ -83,5 +83,6 @@ def test_attributes_are_a_named_vector(tmp_path):
     assert np.abs(made.astype(int) - model.translate(pixels, [1, 0, 1])).max() <= 1
     translated = open_translator(folder, "1,0,1").translate(pixels)
     np.testing.assert_array_equal(translated, made)
-    with pytest.raises(UsageError, match="--label must be 3 numbers with commas between, got '1,0'"):
-        open_translator(folder, "1,0")
+    for wrong in ("1,0", "5,0,0", "1,0,x"):
+        with pytest.raises(UsageError, match=f"--label must be 3 numbers from 0 to 1 .* got '{wrong}'"):
+            open_translator(folder, wrong)
