@@ -78,8 +78,11 @@ def test_wrong_arguments_say_the_rule_and_the_value():
         (lambda: ExponentialDecayFloor(0.0), "initial_learning_rate must be a finite number > 0, got 0.0"),
         (lambda: ExponentialDecayFloor(0.1, decay=0.9), "decay must be at least 1, got 0.9"),
         (lambda: ExponentialDecayFloor(0.1, floor=-1.0), "floor must be at least 0, got -1.0"),
-        (lambda: LinearDecay(-1, 1, 1, 1), "initial_learning_rate must be greater than 0, got -1"),
-        (lambda: LinearDecay(float("nan"), 1, 1, 1), "initial_learning_rate must be greater than 0, got nan"),
+        (lambda: LinearDecay(-1, 1, 1, 1), "initial_learning_rate must be a finite number > 0, got -1"),
+        (
+            lambda: LinearDecay(float("nan"), 1, 1, 1),
+            "initial_learning_rate must be a finite number > 0, got nan",
+        ),
         (lambda: LinearMomentumSGD(initial_momentum=1.5), r"initial_momentum must lie in \[0, 1\], got 1.5"),
         (lambda: LinearMomentumSGD(start_step=5, end_step=5), "got 5 and 5"),
     ]
