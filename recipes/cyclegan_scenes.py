@@ -1,6 +1,6 @@
 """CycleGAN on drawn pictures whose true translation is known, with the terms that can be left out; for a CPU.
 
-Data: none. `kgan.data.scene_pairs` draws a disc and a square in warm colours for A, in cold ones for B; the
+Data: drawn by `kgan.data.scene_pairs`: a disc and a square in warm colours for A, in cold ones for B; the
 true translation exchanges red and blue. No picture of A has its partner in B. `translation.json` compares
 held-out pictures with their true partners, beside the untouched input and shuffled pairs; `translation.png`
 shows some: input, output, what comes back, truth, and what the generator makes of the truth itself.

@@ -55,7 +55,7 @@ def test_from_recipe_to_translated_picture(tmp_path, capsys):
     assert "all, ab, l1: output 0." in capsys.readouterr().out
     assert (run / "translation.png").is_file()
     scores = json.loads((run / "translation.json").read_text())
-    assert set(scores["all"]["ba"]) == {"l1", "features[fashion_mnist]", "reconstruction"}
+    assert set(scores["all"]["ba"]) == {"l1", "features[fashion_mnist]", "reconstruction", "identity"}
     with Image.open(run / "samples" / "epoch_0001.png") as sheet:
         assert sheet.size == ((6 * 18 + 2) * 4, (4 * 18 + 2) * 4)
     words = ["--direction", "ba", "--format", "onnx"]

@@ -240,10 +240,12 @@ class GrowingModel(AdversarialModel):
         """A batch of the stream whose tensors know their number; TensorFlow leaves it open in a fit."""
         if _backend.replicas() > 1:  # each has a part of the batch
             return data
-        size = self.phase.batch_size
-        return keras.tree.map_structure(
-            lambda x: ops.reshape(x, (size, *x.shape[1:])) if x.shape[0] is None else x, data
-        )
+
+        def sized(x):
+            open_number = x is not None and x.shape[0] is None  # labels may be None
+            return ops.reshape(x, (self.phase.batch_size, *x.shape[1:])) if open_number else x
+
+        return keras.tree.map_structure(sized, data)
 
     def reals(self, images):
         """Real images as the networks of the phase see them: at its side, faded as the fakes are.
