@@ -119,7 +119,7 @@ def test_schedule_rules():
         LinearTail(0.1, 10, 3, 3)
     with pytest.raises(UsageError, match="steps_per_epoch must be at least 1, got 0"):
         LinearTail(0.1, 0, 1, 2)
-    with pytest.raises(UsageError, match="initial_learning_rate must be greater than 0, got 0"):
+    with pytest.raises(UsageError, match="initial_learning_rate must be a finite number > 0, got 0"):
         LinearTail(0, 1, 1, 2)
 
 
