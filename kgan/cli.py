@@ -94,6 +94,7 @@ def _add_sample(entry):
     entry.add_argument("--instance", nargs="+", metavar="PICTURE", help="pictures to draw similar ones of")
     entry.add_argument("--extractor", metavar="FILE.onnx", help="what describes them, default the run's own")
     entry.add_argument("--psi", type=_number, help="truncation, -1 to 1, for generators that can truncate")
+    entry.add_argument("--noise", choices=("random", "fixed", "none"), help="of a StyleGAN's layers")
     entry.add_argument("--seed", type=_whole, default=None, help="the same seed draws the same images")
     entry.add_argument("-o", "--output", metavar="FILE", default="sheet.png", help="default sheet.png")
     entry.add_argument("--columns", type=_count, default=None, help="images in a row")

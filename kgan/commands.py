@@ -107,9 +107,9 @@ def sample(args):
     _check_kept(args.instance or (), args.output)
     folder = pathlib.Path(args.source)
     if (folder / "kgan.json").is_file():
-        from kgan.export.runtime import Generator
+        from kgan.interpolation import open_bundle
 
-        source = Generator(folder)
+        source = open_bundle(folder)
         inputs, names = source.inputs, source.labels
     else:
         source = _load_run(folder, args)
@@ -117,6 +117,10 @@ def sample(args):
     n, columns, given = _labels(args, inputs, names)
     if args.psi is not None:
         given = {**given, "truncation_psi": args.psi}
+    if args.noise is not None:
+        if not hasattr(source, "noise"):
+            raise UsageError(f"--noise must not be given: {args.source} has no noise in its layers")
+        given = {**given, "noise": args.noise}
     if args.extractor and not args.instance:
         raise UsageError("--extractor must not be given without --instance")
     if args.instance:

@@ -559,7 +559,13 @@ def test_samples_are_truncated_on_the_command_line(exported, bundle, tmp_path, c
     with PIL.Image.open(path) as image:
         expected = sheet(Generator(exported[1]).sample(3, seed=4, truncation_psi=0.5), 3)
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+    assert main(["sample", str(exported[1]), "--noise", "none", *words]) == 0
+    with PIL.Image.open(path) as image:
+        expected = sheet(StyleGenerator(exported[1]).sample(3, seed=4, noise="none"), 3)
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
     capsys.readouterr()
+    assert main(["sample", str(bundle), "--noise", "none", *words]) == 2
+    assert "--noise must not be given" in capsys.readouterr().err
     assert main(["sample", str(exported[1]), "--psi", "3", *words]) == 2
     assert "truncation_psi must lie in [-1, 1], got 3" in capsys.readouterr().err
     assert main(["sample", str(bundle), "--psi", "0.5", *words]) == 2
