@@ -4,8 +4,8 @@ Data: data=valhalla/emoji-dataset (hub id, the default, 2,749 pictures of severa
 (a local data set or a folder of pictures, such as emoji_google: the npm package emoji-datasource-google
 as a `datasets` folder, 3,178 pictures of 64x64, Apache-2.0). They are mirrored at random.
 Command: kgan run stylegan_emoji data=FOLDER --backend jax
-Seen: emoji_google, jax, one core, 30 CPU minutes: heads and shapes of emoji, no details; KID of
-efficientnet_lite0's features 4.97, dcgan_emoji at 32x32 after as many images 10.44.
+Seen: emoji_google, jax, one core, 27 CPU minutes: heads and shapes of emoji, no details; KID of
+efficientnet_lite0's features 3.93, dcgan_emoji at 32x32 after as many images 10.44.
 Widths are reduced for a CPU: 64 maps up to 8x8, 32 at 16x16 and 16 at 32x32, where the published networks
 have 512. On a GPU, to 64x64: image_size=64 fmap_max=256 fmap_base=8192 batch_size=32 stable_images=200000
 fade_images=200000 last_images=600000 images_per_epoch=50000.
