@@ -72,7 +72,7 @@ class _Watched(PGGAN):
         with _backend.no_grad():
             norm = ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in kept))
             here = ops.arange(norms.shape[0]) == ops.cast(self.optimizer.iterations, "int32")
-            norms.assign(ops.where(here, norm, norms))
+            norms.assign(ops.where(here, norm, ops.convert_to_tensor(norms)))
         super().apply_gradients(player, gradients)
 
 
